@@ -1,0 +1,46 @@
+# Two commands matter: `make demo` and `make test`. Each does all its own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench clean
+
+# The demo installs only what it runs, unless everything is installed already.
+DEMO_VENV := $(if $(wildcard .venv/.installed),.venv,.venv-demo)
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+
+setup: .venv/.installed ## build .venv with everything a developer needs
+
+demo: $(DEMO_VENV)/.installed ## two rollouts in one process, no Kafka needed (about 30 s)
+	@$(DEMO_VENV)/bin/tradecanary demo
+
+test: .venv/.installed ## everything CI runs, on a real Kafka
+	@.venv/bin/python -m pytest
+
+bench: .venv/.installed ## throughput and latency on a real Kafka; writes build/bench.json
+	@.venv/bin/python -m benchmarks
+
+clean: ## remove the environments and everything built
+	rm -rf .venv .venv-demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/.installed: EXTRA := dev
+.venv-demo/.installed: EXTRA := demo
+
+# The stamp is newer than pyproject.toml when the environment is up to date.
+.venv/.installed .venv-demo/.installed: pyproject.toml
+	@python=; for candidate in $${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	  then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "tradecanary needs Python 3.11 or newer; python3 was: $$(python3 --version 2>&1 || true)." >&2; \
+	  echo "Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	echo "== setting up $(@D) with $$("$$python" --version), extra '$(EXTRA)' (a minute or two the first time)"; \
+	if ! "$$python" -m venv "$(@D)"; then \
+	  echo "$$python cannot build a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	fi; \
+	"$(@D)/bin/python" -m pip install --disable-pip-version-check -e '.[$(EXTRA)]'; \
+	touch $@; \
+	echo "== $(@D) is ready"

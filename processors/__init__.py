@@ -1,0 +1,1 @@
+"""The stages between topics, and the shell that runs them."""

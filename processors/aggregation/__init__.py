@@ -1,0 +1,1 @@
+"""Execution events in, exact per-variant sums out. Pure."""

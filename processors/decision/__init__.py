@@ -1,0 +1,1 @@
+"""Sums and commands in, decisions and routing weights out. Pure."""

@@ -1,0 +1,1 @@
+"""The shell: all IO of the stages, one runner, two logs."""

@@ -1,0 +1,1 @@
+"""What a trading service embeds, and what feeds topics."""

@@ -1,0 +1,1 @@
+"""Strategies that trade in the demo and in the tests, in two versions each."""

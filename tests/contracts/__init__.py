@@ -1,0 +1,1 @@
+"""Do old and new readers understand each other?"""

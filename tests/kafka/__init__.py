@@ -1,0 +1,1 @@
+"""Does the shell speak Kafka? On a real broker."""

@@ -1,0 +1,1 @@
+"""Does each pure module keep its laws?"""

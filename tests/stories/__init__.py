@@ -1,0 +1,1 @@
+"""Does a whole rollout read right?"""

@@ -1,0 +1,1 @@
+"""The command line: what a person or CI/CD says to the pipeline."""
