@@ -1,0 +1,51 @@
+"""One broker a session; topics of a test are its own."""
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka.broker import Broker, NoBrokerError, kafka
+
+_numbers = itertools.count(1)
+_used: list[str] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, too, which Kafka it was: a skipped test is not a passed one."""
+    for description in _used:
+        terminalreporter.write_sep("-", f"kafka: {description}")
+
+
+@pytest.fixture(scope="session")
+def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
+    """Give the session's broker: do not stop it, start one of your own with `kafka()`."""
+    if os.environ.get("NO_KAFKA") == "1":
+        pytest.skip("NO_KAFKA=1: this test needs a real Kafka and did not run")
+    manager = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(text: str) -> None:
+        with manager.global_and_fixture_disabled():
+            print(f"\n{text}", end="", flush=True)  # noqa: T201 -- CI's log says what was used
+
+    try:
+        with kafka(say) as found:
+            _used.append(found.description)
+            yield found
+    except NoBrokerError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def bootstrap_servers(broker: Broker) -> str:
+    """Give the address of the session's broker."""
+    return broker.bootstrap_servers
+
+
+@pytest.fixture
+def topic_prefix(request: pytest.FixtureRequest) -> str:
+    """Give what the names of this test's topics, groups and transactional ids begin with."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:60].strip("-")
+    return f"{name}.{os.getpid()}-{next(_numbers)}."
