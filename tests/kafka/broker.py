@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from tests.kafka.container import ContainerBroker, engine_version
-from tests.kafka.java import JavaBroker, java_version, maven
+from tests.kafka.jars import java_version, maven
+from tests.kafka.java import JavaBroker
 from tests.kafka.ready import await_ready
 
 Say = Callable[[str], None]

@@ -3,7 +3,8 @@
 import os
 import socket
 
-from tests.kafka.java import KAFKA, Tool, free_port
+from tests.kafka.jars import KAFKA, Tool
+from tests.kafka.java import free_port
 from tests.kafka.ready import await_ready
 
 IMAGE = f"apache/kafka:{KAFKA}"

@@ -1,10 +1,8 @@
 """Apache Kafka from Maven's jars, as one process of this machine: 4 s to start, no container."""
 
 import atexit
-import fcntl
 import os
 import random
-import re
 import shutil
 import signal
 import socket
@@ -14,34 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+from tests.kafka.jars import KAFKA, jars, java
 from tests.kafka.ready import await_ready
 
-KAFKA = "4.3.1"  # the newest whose kafka-tools are published too
-LOG4J = "2.25.3"
-JAVA_MIN = 17
 CLUSTER = "4L6g3nShT-eMCtK--X86sw"  # any; each broker is a cluster of its own
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
-
-_POM = f"""\
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>tradecanary</groupId><artifactId>kafka</artifactId><version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId><version>{KAFKA}</version></dependency>
-    <dependency><groupId>org.apache.kafka</groupId>
-      <artifactId>kafka-tools</artifactId><version>{KAFKA}</version></dependency>
-    <dependency><groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-core</artifactId><version>{LOG4J}</version></dependency>
-    <dependency><groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-slf4j-impl</artifactId><version>{LOG4J}</version></dependency>
-  </dependencies>
-</project>
-"""
 
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -88,73 +65,6 @@ os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-class Tool(NamedTuple):
-    """Whether a tool can be used, and what was found, for people."""
-
-    usable: bool
-    found: str
-
-
-def _java() -> str | None:
-    home = os.environ.get("JAVA_HOME")
-    return shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-
-
-def java_version() -> Tool:
-    """Return whether Java is new enough for the broker."""
-    java = _java()
-    if java is None:
-        return Tool(usable=False, found="no java")
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    version = re.search(r'version "(\d+)', answer.stderr)
-    if version is None:
-        return Tool(usable=False, found=f"{java} that tells no version")
-    return Tool(usable=int(version[1]) >= JAVA_MIN, found=f"Java {version[1]}")
-
-
-def maven() -> Tool:
-    """Return whether Maven is there."""
-    mvn = shutil.which("mvn")
-    return Tool(mvn is not None, "no mvn" if mvn is None else mvn)
-
-
-def jars(say: Callable[[str], None]) -> Path:
-    """Return the folder of jars; fetched once per version and user, by one process at a time."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    home = cache / "tradecanary" / f"kafka-{KAFKA}-log4j-{LOG4J}"
-    home.mkdir(parents=True, exist_ok=True)
-    libs = home / "libs"
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not libs.is_dir():
-            with tempfile.TemporaryDirectory(dir=home) as build:
-                _fetch(Path(build), say)
-                (Path(build) / "libs").rename(libs)
-    return libs
-
-
-def _fetch(build: Path, say: Callable[[str], None]) -> None:
-    say(f"kafka: fetching Apache Kafka {KAFKA} with Maven (54 MB, once)")
-    (build / "pom.xml").write_text(_POM)
-    command = ["mvn", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs"]
-    lines: list[str] = []
-    files = 0
-    with subprocess.Popen(
-        command, cwd=build, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if "Downloaded from" in line:
-                files += 1
-                if files % 50 == 0:
-                    say(f"kafka: {files} files fetched")
-    if process.returncode:
-        tail = "".join(line for line in lines if "ERROR" in line)[:2000]
-        msg = f"fetching Apache Kafka {KAFKA}: {' '.join(command)} ended with {process.returncode}"
-        raise RuntimeError(f"{msg}\n{tail}")
-
-
 def free_port() -> int:
     """Return a port nobody listens on, below those the system hands to clients.
 
@@ -180,9 +90,9 @@ class JavaBroker:
     Start it from the main thread: Linux ends a child with the thread that started it.
     """
 
-    def __init__(self, java: str, say: Callable[[str], None]) -> None:
+    def __init__(self, version: str, say: Callable[[str], None]) -> None:
         self._libs = jars(say)
-        self._version = java
+        self._version = version
         self._process: subprocess.Popen[bytes] | None = None
         self.home = Path(tempfile.mkdtemp(prefix="tradecanary-kafka-"))
         self._port = free_port()
@@ -212,11 +122,11 @@ class JavaBroker:
         return self.home / "server.log"
 
     def _command(self, *arguments: str) -> list[str]:
-        java = _java()
-        assert java is not None, "java was found a moment ago"
+        command = java()
+        assert command is not None, "java was found a moment ago"
         options = ["-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         logging = f"-Dlog4j2.configurationFile={self.home}/log4j2.properties"
-        return [java, *options, logging, "-cp", f"{self._libs}/*", *arguments]
+        return [command, *options, logging, "-cp", f"{self._libs}/*", *arguments]
 
     def _format(self) -> None:
         arguments = ["format", "--standalone", "-t", CLUSTER, "-c", "server.properties"]

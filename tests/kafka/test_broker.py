@@ -155,7 +155,8 @@ def test_broker_ends_with_its_parent(broker: Broker) -> None:
         pytest.skip("only a broker that is our child can be left behind")
     parent = (
         "import os, signal\n"
-        "from tests.kafka.java import JavaBroker, java_version\n"
+        "from tests.kafka.jars import java_version\n"
+        "from tests.kafka.java import JavaBroker\n"
         "broker = JavaBroker(java_version().found, print)\n"
         "broker.launch()\n"
         "print(broker.pid, broker.home, flush=True)\n"

@@ -1,0 +1,37 @@
+"""Nothing in the project is about the machine on which it was written."""
+
+import re
+
+from tests.house.tracked import ROOT, tracked
+
+# Written in pieces, so that this file may be searched too.
+FORBIDDEN = {
+    "a path of one machine": re.compile(r"(?<![\w.])/(?:work|root|opt/" + r"wheels|home/\w+)/"),
+    "a package registry's host": re.compile(
+        "|".join(
+            re.escape(".".join(host))
+            for host in (
+                ("pypi", "org"),
+                ("pythonhosted", "org"),
+                ("repo", "maven", "apache", "org"),
+                ("repo1", "maven", "org"),
+                ("registry", "npmjs", "org"),
+                ("proxy", "golang", "org"),
+            )
+        )
+    ),
+}
+
+
+def test_no_machine_and_no_registry() -> None:
+    """No tracked text names a path of one machine or the host of a registry."""
+    found = []
+    for file in tracked():
+        try:
+            text = (ROOT / file).read_text()
+        except UnicodeDecodeError:
+            continue  # data
+        for what, pattern in FORBIDDEN.items():
+            found += [f"{file}: {what}: {hit.group()}" for hit in pattern.finditer(text)]
+
+    assert [] == found
