@@ -41,6 +41,5 @@ clean: ## remove the environments and everything built
 	if ! "$$python" -m venv "$(@D)"; then \
 	  echo "$$python cannot build a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
 	fi; \
-	"$(@D)/bin/python" -m pip install --disable-pip-version-check -e '.[$(EXTRA)]'; \
-	touch $@; \
-	echo "== $(@D) is ready"
+	"$(@D)/bin/python" -m pip install --disable-pip-version-check -e '.[$(EXTRA)]' \
+	&& touch $@ && echo "== $(@D) is ready"
