@@ -20,6 +20,7 @@ import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from tradecanary.schemas import decisions, execution, metrics, routing
+from tradecanary.schemas.strict import Walk, walker
 
 Record = TypeVar("Record")
 MAGIC = b"\xc3\x01"
@@ -122,6 +123,9 @@ class Reader:
         self._writers = {_header(contract): _parsed(contract)}
         for schema in older:
             self._writers.setdefault(header_of(schema), parsed(schema))
+        self._walks: dict[bytes, Walk] = {
+            header: walker(writer) for header, writer in self._writers.items()
+        }
 
     def decode(self, value: bytes | None) -> Any:
         """Return the record in `value`; raise ContractViolation unless every byte fits."""
@@ -134,6 +138,7 @@ class Reader:
         stream = io.BytesIO(value)
         stream.seek(HEADER_BYTES)
         try:
+            self._walks[header](value, HEADER_BYTES)
             datum = fastavro.schemaless_reader(stream, writer, _parsed(self._contract))
             record = _from_datum(self._contract)(datum)
         except Exception as broken:  # the library's errors for bad bytes have no common base

@@ -50,6 +50,8 @@ class OrderStatus(StrEnum):
 ERROR_STATUSES = frozenset({OrderStatus.REJECTED, OrderStatus.TIMED_OUT})
 FOREIGN_SEQ = -1
 """`source_seq` of a producer that does not number its events: its losses cannot be seen."""
+SEQ_LIMIT = 1 << 44
+"""No publisher gets there (a million events a second for 200 days), and counts stay in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def range_problem(event: ExecutionEvent) -> str | None:  # noqa: C901, PLR0911 -
     """
     if not (event.source and event.strategy and event.variant):
         return "source, strategy and variant must not be empty"
-    if event.source_seq < FOREIGN_SEQ or event.routing_revision < 0:
-        return "source_seq must be >= -1 and routing_revision >= 0"
+    if not FOREIGN_SEQ <= event.source_seq < SEQ_LIMIT or event.routing_revision < 0:
+        return "source_seq must be in -1..2^44-1 and routing_revision >= 0"
     if not 0 <= event.weight_bp <= FULL_WEIGHT_BP:
         return "weight_bp must be in 0..10000"
     if not (math.isfinite(event.order_qty) and event.order_qty > 0):
