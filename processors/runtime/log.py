@@ -24,6 +24,14 @@ class Aborted(RuntimeError):
     """The transaction was aborted; nothing of it is visible: recover from the log."""
 
 
+class OffsetLost(RuntimeError):
+    """A position lies before the first offset kept: stop, rather than skip data unseen."""
+
+
+class Unavailable(RuntimeError):
+    """The log did not answer in time: try again under one deadline."""
+
+
 class GroupConsumer(Protocol):
     """A member of a consumer group; offsets are committed only through a transaction."""
 
@@ -100,3 +108,6 @@ class Log(Protocol):
 
     def start_offset(self, partition: TopicPartition) -> int:
         """Return the first offset still kept."""
+
+    def end_offset(self, partition: TopicPartition) -> int:
+        """Return the offset after the last committed record or marker, as of now."""
