@@ -1,0 +1,176 @@
+"""What operators and CI/CD ask for. Abort outranks everything; each command gets an answer.
+
+A command that changes nothing is answered with a HOLD decision that says why, so that whoever sent
+it can wait for the decision with its id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tradecanary.processors.decision.chain import At, Cause, Changed, record
+from tradecanary.processors.decision.model import Rollout, StrategyState
+from tradecanary.processors.decision.moves import apply, reissue
+from tradecanary.processors.decision.policy import PolicyProblem, read_spec
+from tradecanary.processors.decision.transitions import ENDED, Trigger
+from tradecanary.schemas.decisions import DecisionKind, RolloutStatus
+from tradecanary.schemas.routing import Command, CommandKind
+
+_NO_CANARY = "there is no canary to act on"
+
+
+def in_order(commands: tuple[Command, ...]) -> tuple[Command, ...]:
+    """Return the commands of one look with aborts first: an abort always wins."""
+    return tuple(sorted(commands, key=lambda command: command.kind is not CommandKind.ABORT))
+
+
+def obey(strategy: StrategyState, command: Command, at: At) -> Changed:
+    """Return the strategy after `command`, and the decision that answers it."""
+    cause = Cause(
+        reason=f"{command.kind.value} by {command.actor}: {command.reason}",
+        actor=command.actor,
+        command_id=command.id,
+    )
+    return _HANDLERS[command.kind](strategy, command, cause, at)
+
+
+def refused(strategy: StrategyState, cause: Cause, at: At, why: str) -> Changed:
+    """Return the answer to a command that changes nothing."""
+    reason = f"{cause.reason}; refused: {why}"
+    return record(strategy, DecisionKind.HOLD, replace(cause, reason=reason), at)
+
+
+def _why_not(strategy: StrategyState) -> str:
+    rollout = strategy.rollout
+    if rollout is None or rollout.status in ENDED:
+        ended = f" ({rollout.spec.rollout} is {rollout.status.value})" if rollout else ""
+        return f"{_NO_CANARY}{ended}"
+    return f"{rollout.spec.rollout} is {rollout.status.value}"
+
+
+def _triggering(trigger: Trigger) -> Callable[[StrategyState, Command, Cause, At], Changed]:
+    def handler(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed:
+        changed = apply(strategy, trigger, cause, at)
+        return refused(strategy, cause, at, _why_not(strategy)) if changed is None else changed
+
+    return handler
+
+
+def _start(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
+    try:
+        spec = read_spec(command.arguments, f"spec of command {command.id}")
+    except PolicyProblem as problem:
+        return refused(strategy, cause, at, str(problem))
+    old = strategy.rollout
+    if spec.strategy != strategy.strategy:
+        return refused(strategy, cause, at, f"the spec is for strategy {spec.strategy}")
+    if spec.rollout in strategy.past or (old and old.spec.rollout == spec.rollout):
+        return refused(strategy, cause, at, f"{spec.rollout} was started before; ids are used once")
+    if old is not None and old.status not in ENDED:
+        why = f"{old.spec.rollout} is {old.status.value}; abort it or wait for its end"
+        return refused(strategy, cause, at, why)
+    if strategy.vector is not None and strategy.vector.baseline != spec.stable:
+        why = f"stable was {spec.stable}, but the baseline is {strategy.vector.baseline}"
+        return refused(strategy, cause, at, why)
+    rollout = Rollout(spec=spec, starter=command.actor, created_at_us=at.now_us)
+    reason = f"{cause.reason}; {spec.rollout} is PENDING: {spec.stable} -> {spec.canary}"
+    strategy = replace(strategy, rollout=rollout)
+    return record(strategy, DecisionKind.HOLD, replace(cause, reason=reason), at)
+
+
+def _increase(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed:
+    rollout = strategy.rollout
+    if rollout is None or rollout.status is not RolloutStatus.ACTIVE:
+        return refused(strategy, cause, at, _why_not(strategy))
+    if strategy.frozen:
+        return refused(strategy, cause, at, strategy.frozen)
+    if rollout.phase.index + 2 >= len(rollout.spec.policy.ramp):
+        return refused(strategy, cause, at, "the next step is the promotion: use promote")
+    changed = apply(strategy, Trigger.PHASE_PASSED, cause, at)
+    return refused(strategy, cause, at, _why_not(strategy)) if changed is None else changed
+
+
+def _promote(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
+    if strategy.frozen:
+        return refused(strategy, cause, at, strategy.frozen)
+    return _triggering(Trigger.RAMP_COMPLETED)(strategy, command, cause, at)
+
+
+def _approve(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
+    rollout = strategy.rollout
+    if rollout is None or rollout.status in ENDED:
+        return refused(strategy, cause, at, _why_not(strategy))
+    if command.actor == rollout.starter:
+        why = f"{command.actor} started the rollout: another person must approve"
+        return refused(strategy, cause, at, why)
+    gate = str(_arguments(command).get("gate") or next_gate(rollout))
+    if gate not in gates(rollout):
+        known = ", ".join(sorted(gates(rollout))) or "none"
+        return refused(strategy, cause, at, f"no gate is called {gate!r}; gates: {known}")
+    approvals = rollout.approvals | {gate: command.actor}
+    rollout = replace(rollout, approvals=approvals, hold="", hold_reason="")
+    reason = f"{cause.reason}; {gate} is approved"
+    strategy = replace(strategy, rollout=rollout)
+    return record(strategy, DecisionKind.HOLD, replace(cause, reason=reason), at)
+
+
+def gates(rollout: Rollout) -> frozenset[str]:
+    """Return the gates at which this rollout's policy asks for approval."""
+    approvals = rollout.spec.policy.approvals
+    named = set(approvals.phases)
+    if approvals.start:
+        named.add("start")
+    if approvals.promotion:
+        named.add("promotion")
+    return frozenset(named)
+
+
+def next_gate(rollout: Rollout) -> str:
+    """Return the gate before the next step: start, the next phase's name, or promotion."""
+    ramp = rollout.spec.policy.ramp
+    if rollout.status is RolloutStatus.PENDING:
+        return "start"
+    if rollout.phase.index + 2 >= len(ramp):
+        return "promotion"
+    return ramp[rollout.phase.index + 1].name
+
+
+def _freeze(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
+    frozen = f"frozen by {command.actor}: {command.reason}"
+    return record(replace(strategy, frozen=frozen), DecisionKind.HOLD, cause, at)
+
+
+def _unfreeze(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed:
+    if not strategy.frozen:
+        return refused(strategy, cause, at, "the strategy is not frozen")
+    return record(replace(strategy, frozen=""), DecisionKind.HOLD, cause, at)
+
+
+def _rearm(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed:
+    if strategy.vector is None:
+        return refused(strategy, cause, at, "no vector was issued, so no breaker can be open")
+    return reissue(replace(strategy, rearm=strategy.rearm + 1), cause, at)
+
+
+def _arguments(command: Command) -> Mapping[str, object]:
+    try:
+        found = json.loads(command.arguments or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+_HANDLERS: Mapping[CommandKind, Callable[[StrategyState, Command, Cause, At], Changed]] = {
+    CommandKind.START: _start,
+    CommandKind.APPROVE: _approve,
+    CommandKind.HALT: _triggering(Trigger.HALT),
+    CommandKind.RESUME: _triggering(Trigger.RESUME),
+    CommandKind.INCREASE: _increase,
+    CommandKind.PROMOTE: _promote,
+    CommandKind.ABORT: _triggering(Trigger.ABORT),
+    CommandKind.FREEZE: _freeze,
+    CommandKind.UNFREEZE: _unfreeze,
+    CommandKind.REARM: _rearm,
+}

@@ -1,0 +1,81 @@
+"""Is there enough data to trust? Stale, incomplete or silent: hold, after a limit roll back.
+
+No data is never success.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tradecanary.processors.decision.evidence import expected_canary_units
+from tradecanary.processors.decision.frontier import Flow
+from tradecanary.processors.decision.model import Rollout
+from tradecanary.schemas.decisions import Check
+from tradecanary.schemas.units import US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class DataProblem:
+    """What is wrong with the data; `harm` means roll back, else hold."""
+
+    code: str
+    harm: bool
+    reason: str
+    check: Check
+
+
+def data_problem(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | None:
+    """Return the gravest problem of the data at this look, or None."""
+    found = [
+        problem
+        for problem in (_stale(rollout, flow, now_us), _lost(rollout, flow), _silent(rollout))
+        if problem is not None
+    ]
+    return next((problem for problem in found if problem.harm), found[0] if found else None)
+
+
+def _stale(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | None:
+    limits = rollout.spec.policy.data
+    age_s = flow.data_age_us(now_us) / US_PER_S
+    harm = age_s > limits.stale_roll_back_s
+    limit = limits.stale_roll_back_s if harm else limits.stale_hold_s
+    if age_s <= limit:
+        return None
+    check = Check("data_age", age_s, limit, "s", breached=True)
+    return DataProblem("stale", harm, f"data are {age_s:.1f} s old (limit {limit:g} s)", check)
+
+
+def _lost(rollout: Rollout, flow: Flow) -> DataProblem | None:
+    limits, phase = rollout.spec.policy.data, rollout.phase
+    events = flow.events - phase.events_before
+    missing, bad = flow.missing - phase.missing_before, flow.bad - phase.bad_before
+    missing_pct = missing * 100 / (events + missing) if missing > 0 else 0.0
+    bad_pct = bad * 100 / (events + bad) if bad > 0 else 0.0
+    harm = missing_pct > limits.missing_roll_back_pct
+    limit = limits.missing_roll_back_pct if harm else limits.missing_hold_pct
+    if missing_pct > limit:
+        check = Check("missing", missing_pct, limit, "%", breached=True)
+        text = f"{missing} of {events + missing} events of the phase are missing"
+        return DataProblem(
+            "missing", harm, f"{text}: {missing_pct:.2f} % (limit {limit:g} %)", check
+        )
+    if bad_pct > limits.bad_hold_pct:
+        check = Check("bad_records", bad_pct, limits.bad_hold_pct, "%", breached=True)
+        text = f"{bad} of {events + bad} records of the phase are bad"
+        return DataProblem(
+            "bad",
+            harm=False,
+            reason=f"{text}: {bad_pct:.2f} % (limit {limits.bad_hold_pct:g} %)",
+            check=check,
+        )
+    return None
+
+
+def _silent(rollout: Rollout) -> DataProblem | None:
+    expected, units = expected_canary_units(rollout)
+    limit = rollout.spec.policy.guards.silent_orders
+    if expected < limit:
+        return None
+    check = Check("silent", expected, limit, units, breached=True)
+    reason = f"silent: 0 canary {units} while {expected:.0f} were expected (limit {limit})"
+    return DataProblem("silent", harm=True, reason=reason, check=check)

@@ -1,0 +1,184 @@
+"""How far the flow was folded: frontiers per source partition, watermark, age of the data.
+
+A manifest that continues the frontier is accepted, one that lies behind it is ignored and counted,
+a hole before it is a gap: the rollouts halt until an operator resumes (DESIGN 4.2, law 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from tradecanary.schemas.decisions import Frontier
+from tradecanary.schemas.metrics import MetricsBatch, SourceRange
+from tradecanary.schemas.units import US_PER_S
+
+HEARD_US = 10 * US_PER_S
+IDLE_US = 5 * US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A publisher's newest LIVE event, and when the decider heard of it."""
+
+    live_max_us: int
+    heard_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProgress:
+    """One partition of `executions` as the decider knows it."""
+
+    next_offset: int
+    caught_up: bool
+    caught_up_at_us: int
+    events_at_us: int
+    watermark_us: int = -1
+    publishers: dict[str, Heard] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """All source partitions together, with the running counts of what was lost or bad."""
+
+    since_us: int
+    partitions: dict[int, SourceProgress] = field(default_factory=dict)
+    watermark_us: int = -1
+    moved_at_us: int = -1
+    events: int = 0
+    missing: int = 0
+    bad: int = 0
+    duplicates: int = 0
+    behind: int = 0
+    gaps: int = 0
+
+    def data_age_us(self, now_us: int) -> int:
+        """Return the time since every partition was last seen caught up."""
+        oldest = min(
+            (known.caught_up_at_us for known in self.partitions.values()), default=self.since_us
+        )
+        return max(0, now_us - oldest)
+
+    def frontiers(self) -> tuple[Frontier, ...]:
+        """Return the frontiers for a decision's evidence."""
+        return tuple(
+            Frontier(partition, known.next_offset, known.watermark_us)
+            for partition, known in sorted(self.partitions.items())
+        )
+
+
+class Fit(Enum):
+    """How a manifest lies to the frontier."""
+
+    CONTINUES = auto()
+    BEHIND = auto()
+    GAP = auto()
+
+
+def fit(flow: Flow, manifest: MetricsBatch) -> Fit:
+    """Return how `manifest` lies to the frontier; torn (partly behind) counts as a gap."""
+    known = [(part, flow.partitions.get(part.partition)) for part in manifest.ranges]
+    if all(old is None or part.first_offset == old.next_offset for part, old in known):
+        return Fit.CONTINUES
+    if all(old is not None and part.next_offset <= old.next_offset for part, old in known):
+        return Fit.BEHIND
+    return Fit.GAP
+
+
+def fold(flow: Flow, manifest: MetricsBatch, now_us: int) -> tuple[Flow, Fit]:
+    """Return the flow after `manifest`. At a gap it goes on from there, and the gap is counted."""
+    how = fit(flow, manifest)
+    if how is Fit.BEHIND:
+        return replace(flow, behind=flow.behind + 1), how
+    heard: dict[int, dict[str, Heard]] = {}
+    for publisher in manifest.publishers:
+        if publisher.live_max_event_time_us >= 0:
+            heard.setdefault(publisher.partition, {})[publisher.source] = Heard(
+                publisher.live_max_event_time_us, now_us
+            )
+    partitions = dict(flow.partitions)
+    for part in manifest.ranges:
+        partitions[part.partition] = _advanced(
+            partitions.get(part.partition), part, heard.get(part.partition, {}), now_us
+        )
+    return (
+        replace(
+            flow,
+            partitions=partitions,
+            events=flow.events + sum(part.events for part in manifest.ranges),
+            missing=flow.missing + sum(part.missing for part in manifest.ranges),
+            bad=flow.bad + sum(part.bad for part in manifest.ranges),
+            duplicates=flow.duplicates + sum(part.duplicates for part in manifest.ranges),
+            gaps=flow.gaps + (how is Fit.GAP),
+        ),
+        how,
+    )
+
+
+def _advanced(
+    old: SourceProgress | None, part: SourceRange, heard: Mapping[str, Heard], now_us: int
+) -> SourceProgress:
+    before = old or SourceProgress(part.first_offset, part.caught_up, now_us, now_us)
+    recent = {
+        source: mark
+        for source, mark in before.publishers.items()
+        if now_us - mark.heard_at_us < HEARD_US
+    }
+    return SourceProgress(
+        next_offset=part.next_offset,
+        caught_up=part.caught_up,
+        caught_up_at_us=now_us if part.caught_up else before.caught_up_at_us,
+        events_at_us=now_us if part.events else before.events_at_us,
+        watermark_us=before.watermark_us,
+        publishers={**recent, **heard},
+    )
+
+
+def advance_watermark(flow: Flow, now_us: int) -> Flow:
+    """Return the flow with its watermark moved on, never backwards (DESIGN 5).
+
+    Of a partition: the minimum over its publishers heard in the last 10 s. Overall: the minimum
+    over partitions that are not caught up and idle for 5 s; with all idle, now - 5 s.
+    """
+    partitions: dict[int, SourceProgress] = {}
+    marks: list[int] = []
+    for number, known in flow.partitions.items():
+        recent = [
+            mark.live_max_us
+            for mark in known.publishers.values()
+            if now_us - mark.heard_at_us < HEARD_US
+        ]
+        mark = max(known.watermark_us, min(recent, default=-1))
+        partitions[number] = (
+            known if mark == known.watermark_us else replace(known, watermark_us=mark)
+        )
+        idle = known.caught_up and now_us - known.events_at_us >= IDLE_US
+        if not idle:
+            marks.append(mark)
+    target = min(marks) if marks else now_us - IDLE_US
+    if not flow.partitions or target <= flow.watermark_us:
+        return replace(flow, partitions=partitions)
+    return replace(flow, partitions=partitions, watermark_us=target, moved_at_us=now_us)
+
+
+def heard_now(flow: Flow, now_us: int) -> Flow:
+    """Return the flow as if just caught up: the age of the data starts at a take-over."""
+    partitions = {
+        number: replace(known, caught_up_at_us=now_us, events_at_us=now_us)
+        for number, known in flow.partitions.items()
+    }
+    return replace(flow, since_us=now_us, partitions=partitions)
+
+
+def clock_step_us(before: Flow, after: Flow, now_us: int) -> int:
+    """Return by how much phase clocks advance: event-driven steps of the watermark only, <= 5 s.
+
+    min(watermark step, recorded time since the watermark last moved, 5 s).
+    """
+    if before.watermark_us < 0 or after.watermark_us <= before.watermark_us:
+        return 0
+    return max(
+        0,
+        min(after.watermark_us - before.watermark_us, now_us - before.moved_at_us, IDLE_US),
+    )

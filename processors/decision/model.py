@@ -1,0 +1,155 @@
+"""All that the decider remembers, as frozen values; one PartitionState a control partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tradecanary.processors.decision.cohorts import Cohort
+from tradecanary.processors.decision.frontier import Flow
+from tradecanary.processors.decision.policy import RolloutSpec
+from tradecanary.processors.decision.sums import Sums
+from tradecanary.schemas.decisions import RolloutStatus, RouterFact, Vector
+from tradecanary.schemas.metrics import MetricsBatch
+from tradecanary.schemas.routing import Command, KillSwitch, RouterStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LookEvent:
+    """What one look sees: the recorded time, new input in order, and whether it is the end."""
+
+    epoch: int
+    recorded_at_us: int
+    manifests: tuple[MetricsBatch, ...] = ()
+    commands: tuple[Command, ...] = ()
+    routers: tuple[RouterFact, ...] = ()
+    kills: tuple[KillSwitch, ...] = ()
+    at_end: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSeen:
+    """A router incarnation's newest status, and when the decider heard it."""
+
+    status: RouterStatus
+    heard_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Exact sums of one variant under one revision, for guards in money."""
+
+    orders: int = 0
+    pnl_micros: int = 0
+    notional_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionFacts:
+    """A revision of this rollout: its phase, the canary's weight, both variants' money."""
+
+    phase: int
+    canary_bp: int
+    stable: Money = Money()
+    canary: Money = Money()
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Canary errors since its last outcome that was none."""
+
+    errors: int = 0
+    accounts: int = 0
+    since_us: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Canary orders expected since the last one, in billionths; from mature cohorts only."""
+
+    expected_e9: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRun:
+    """The phase that runs: its clock, its orders, and the flow's counters when it began."""
+
+    index: int = 0
+    time_us: int = 0
+    stable: Sums = field(default_factory=Sums)
+    canary: Sums = field(default_factory=Sums)
+    all_orders: int = 0
+    events_before: int = 0
+    missing_before: int = 0
+    bad_before: int = 0
+    accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One attempt to replace stable by a canary."""
+
+    spec: RolloutSpec
+    starter: str
+    created_at_us: int
+    status: RolloutStatus = RolloutStatus.PENDING
+    started_at_us: int = -1
+    ended_at_us: int = -1
+    canary_since_us: int = -1
+    order_horizon_us: int = 0
+    markout_horizon_us: int = 0
+    salt: str = ""
+    time_us: int = 0
+    phase: PhaseRun = PhaseRun()
+    stable: Sums = field(default_factory=Sums)
+    canary: Sums = field(default_factory=Sums)
+    revisions: dict[int, RevisionFacts] = field(default_factory=dict)
+    pending: dict[str, Cohort] = field(default_factory=dict)
+    judge_state: dict[str, float] = field(default_factory=dict)
+    peak_pnl_micros: int = 0
+    deepest_micros: int = 0
+    burst: Burst = Burst()
+    silence: Silence = Silence()
+    misrouted: int = 0
+    late: int = 0
+    promotable: bool = False
+    approvals: dict[str, str] = field(default_factory=dict)
+    hold: str = ""
+    hold_reason: str = ""
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyState:
+    """One strategy: its chain of decisions, its vector, its routers and its rollout."""
+
+    strategy: str
+    number: int = 0
+    last_hash: str = ""
+    revision: int = 0
+    vector: Vector | None = None
+    vector_rollout: str = ""
+    vector_reason: str = ""
+    vector_hash: str = ""
+    unit: str = "order"
+    rearm: int = 0
+    frozen: str = ""
+    killed: bool = False
+    written_at_us: int = -1
+    written_epoch: int = 0
+    orders_at_us: int = -1
+    routers: dict[str, RouterSeen] = field(default_factory=dict)
+    rollout: Rollout | None = None
+    past: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """All that one decider knows of one control partition."""
+
+    partition: int
+    look: int = 0
+    epoch: int = 0
+    recorded_at_us: int = 0
+    flow: Flow | None = None
+    kills: dict[str, KillSwitch] = field(default_factory=dict)
+    strategies: dict[str, StrategyState] = field(default_factory=dict)

@@ -1,0 +1,209 @@
+"""Policies: ramp, criteria, judge, guards and approvals of a rollout, validated by pydantic.
+
+A policy is a YAML file (or a preset by name). Its hash goes into every decision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tradecanary.processors.decision.ramps import RAMPS
+from tradecanary.schemas.units import FULL_WEIGHT_BP
+
+_Positive = Annotated[float, Field(gt=0)]
+_NotNegative = Annotated[float, Field(ge=0)]
+
+
+class PolicyProblem(ValueError):
+    """A policy or spec that cannot be used; the text names field, value and what is allowed."""
+
+
+class Frozen(BaseModel):
+    """Settings that never change once read; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Criteria(Frozen):
+    """Absolute limits of a phase, weighed only after its minimum time and orders."""
+
+    max_error_rate_pct: _NotNegative | None = None
+    max_p99_latency_ms: _Positive | None = None
+    min_orders_per_s: _Positive | None = None
+
+
+class Phase(Frozen):
+    """One rung of the ramp."""
+
+    name: str = Field(min_length=1)
+    weight_bp: int = Field(ge=1, le=FULL_WEIGHT_BP)
+    min_duration_s: _NotNegative = 0
+    min_orders: int = Field(default=0, ge=0)
+    criteria: Criteria = Criteria()
+
+
+class Thresholds(Frozen):
+    """The plain rules: limits on pooled differences, canary worse than stable."""
+
+    kind: Literal["thresholds"] = "thresholds"
+    min_orders: int = Field(default=100, ge=1)
+    fill_rate_pp: _NotNegative = 1.0
+    latency_pct: _NotNegative = 20.0
+    slippage_bp: _NotNegative = 0.5
+    pnl_ratio: float = 0.8
+
+
+class Guards(Frozen):
+    """Hard limits that need no statistics. Money in the reporting currency; null = no limit."""
+
+    loss_budget: _Positive | None = None
+    drawdown: _Positive | None = None
+    excess_loss: _Positive | None = None
+    max_orders: Annotated[int, Field(gt=0)] | None = None
+    max_notional: _Positive | None = None
+    error_burst: int = Field(default=5, ge=2)
+    vanished_orders: int = Field(default=5, ge=1)
+    vanished_pct: _NotNegative = 1.0
+    silent_orders: int = Field(default=20, ge=5)
+
+
+class DataLimits(Frozen):
+    """How old or incomplete the data may be."""
+
+    stale_hold_s: _Positive = 5
+    stale_roll_back_s: _Positive = 60
+    missing_hold_pct: _NotNegative = 0.1
+    missing_roll_back_pct: _NotNegative = 1.0
+    bad_hold_pct: _NotNegative = 1.0
+
+
+class Approvals(Frozen):
+    """Where another person than the starter must approve; always the last gate."""
+
+    start: bool = False
+    phases: tuple[str, ...] = ()
+    promotion: bool = False
+
+
+class Policy(Frozen):
+    """All rules of a rollout."""
+
+    name: str = Field(min_length=1)
+    ramp: tuple[Phase, ...]
+    judge: Thresholds = Thresholds()
+    guards: Guards = Guards()
+    data: DataLimits = DataLimits()
+    approvals: Approvals = Approvals()
+    criteria: Literal["default", "hold", "roll_back"] = "default"
+    watch_s: _NotNegative = 600
+    max_duration_s: _Positive = 24 * 3600
+    max_pending_s: _Positive = 3600
+
+    @field_validator("ramp", mode="before")
+    @classmethod
+    def _named_ramp(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value not in RAMPS:
+            raise ValueError(f"no such ramp; allowed: {', '.join(RAMPS)}, or a list of phases")
+        return RAMPS[value]
+
+    @field_validator("ramp")
+    @classmethod
+    def _rising(cls, ramp: tuple[Phase, ...]) -> tuple[Phase, ...]:
+        weights = [phase.weight_bp for phase in ramp]
+        if not weights or weights[-1] != FULL_WEIGHT_BP:
+            raise ValueError("the last phase must have weight_bp 10000: that step is the promotion")
+        if any(low >= high for low, high in pairwise(weights)):
+            raise ValueError("weight_bp must rise from phase to phase")
+        names = [phase.name for phase in ramp]
+        if len(set(names)) != len(names):
+            raise ValueError("names of phases must differ")
+        if len(ramp) == 1:
+            raise ValueError("at least one phase below 10000 is needed: there the canary is judged")
+        return ramp
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 (hex) of the policy's canonical JSON."""
+        return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
+
+
+class Cell(Frozen):
+    """A cell's region and venue; `*` stands for all."""
+
+    region: str = "*"
+    venue: str = "*"
+
+
+class RolloutSpec(Frozen):
+    """What `start` asks for: which build replaces which, under which policy."""
+
+    rollout: str = Field(min_length=1)
+    strategy: str = Field(min_length=1)
+    stable: str = Field(min_length=1)
+    canary: str = Field(min_length=1)
+    policy: Policy
+    unit: Literal["order", "account"] = "order"
+    scope: tuple[Cell, ...] = (Cell(),)
+    expected_routers: int = Field(default=1, ge=1)
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _preset(cls, value: object) -> object:
+        return preset(value) if isinstance(value, str) else value
+
+    @field_validator("canary")
+    @classmethod
+    def _differs(cls, canary: str, info: Any) -> str:  # noqa: ANN401 - pydantic's own type
+        if canary == info.data.get("stable"):
+            raise ValueError("must differ from stable: the same build cannot replace itself")
+        return canary
+
+
+def canonical_json(value: object) -> str:
+    """Return JSON with sorted names and no spaces: the same value gives the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def preset(name: str) -> Policy:
+    """Return the policy of the ramp called `name` with all other defaults."""
+    if name not in RAMPS:
+        raise ValueError(f"no such policy preset; allowed: {', '.join(RAMPS)}, or a policy")
+    return Policy.model_validate({"name": name, "ramp": name})
+
+
+def read_policy(text: str, origin: str) -> Policy:
+    """Return the policy in YAML `text`; raise PolicyProblem naming field, value and rule."""
+    policy: Policy = _validated(Policy, text, origin)
+    return policy
+
+
+def read_spec(text: str, origin: str) -> RolloutSpec:
+    """Return the rollout spec in YAML (or JSON) `text`; raise PolicyProblem."""
+    spec: RolloutSpec = _validated(RolloutSpec, text, origin)
+    return spec
+
+
+def _validated(model: type[Any], text: str, origin: str) -> Any:  # noqa: ANN401 - a `model`
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as broken:
+        raise PolicyProblem(f"{origin}: not YAML: {broken}") from broken
+    if not isinstance(data, dict):
+        raise PolicyProblem(f"{origin}: was {type(data).__name__}, a table of fields is needed")
+    try:
+        return model.model_validate(data)
+    except ValidationError as invalid:
+        lines = [
+            f"  {'.'.join(str(part) for part in error['loc']) or '(whole)'}: "
+            f"was {error.get('input')!r}; {error['msg']}"
+            for error in invalid.errors()
+        ]
+        raise PolicyProblem(f"{origin} cannot be used:\n" + "\n".join(lines)) from invalid

@@ -1,0 +1,95 @@
+"""Folding recorded looks: recovery, status, verification and replays are all this.
+
+A Look names its manifests and commands and holds everything else; with the records it names, each
+look is taken again and gives the same state and effects, to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from tradecanary.processors.decision.model import LookEvent, PartitionState
+from tradecanary.processors.decision.step import step
+from tradecanary.processors.stage import Emit
+from tradecanary.schemas.decisions import Look
+from tradecanary.schemas.metrics import MetricsBatch
+from tradecanary.schemas.routing import Command
+
+ManifestName = tuple[str, int, int]
+
+
+class Unrecorded(LookupError):
+    """A look names a record that is not there (beyond its topic's retention?)."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """Parts of manifests joined again; a manifest is whole when all its parts are here."""
+
+    waiting: dict[ManifestName, dict[int, MetricsBatch]] = field(default_factory=dict)
+
+    def add(self, part: MetricsBatch) -> MetricsBatch | None:
+        """Return the whole manifest when `part` completes it, else None."""
+        if part.parts == 1:
+            return part
+        name = name_of(part)
+        parts = self.waiting.setdefault(name, {})
+        parts[part.part] = part
+        if len(parts) < part.parts:
+            return None
+        del self.waiting[name]
+        ordered = [parts[number] for number in sorted(parts)]
+        return replace(
+            ordered[0],
+            part=0,
+            parts=1,
+            ranges=tuple(r for one in ordered for r in one.ranges),
+            publishers=tuple(p for one in ordered for p in one.publishers),
+            partials=tuple(p for one in ordered for p in one.partials),
+        )
+
+
+def name_of(manifest: MetricsBatch) -> ManifestName:
+    """Return what a Look calls the manifest: slot, incarnation, transaction."""
+    return manifest.slot, manifest.incarnation, manifest.transaction
+
+
+def event_of(
+    look: Look,
+    manifests: Mapping[ManifestName, MetricsBatch],
+    commands: Mapping[str, Command],
+) -> LookEvent:
+    """Return the input of `look`; raise Unrecorded when a record it names is missing."""
+    names = [
+        (part.slot, part.incarnation, transaction)
+        for part in look.manifests
+        for transaction in range(part.first_transaction, part.last_transaction + 1)
+    ]
+    try:
+        return LookEvent(
+            epoch=look.epoch,
+            recorded_at_us=look.recorded_at_us,
+            manifests=tuple(manifests[name] for name in names),
+            commands=tuple(commands[name] for name in look.commands),
+            routers=look.routers,
+            kills=look.kills,
+            at_end=look.at_end,
+        )
+    except KeyError as missing:
+        text = f"look {look.number} of partition {look.partition} names {missing}, not found"
+        raise Unrecorded(text) from missing
+
+
+def fold(
+    state: PartitionState,
+    looks: Iterable[Look],
+    manifests: Mapping[ManifestName, MetricsBatch],
+    commands: Mapping[str, Command],
+) -> Iterator[tuple[PartitionState, tuple[Emit, ...]]]:
+    """Yield the state and effects after each look; looks at or before the state's are skipped."""
+    for look in looks:
+        if look.number <= state.look:
+            continue
+        state, effects = step(state, event_of(look, manifests, commands))
+        yield state, effects

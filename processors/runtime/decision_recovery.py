@@ -1,0 +1,97 @@
+"""The decider's state from the log: newest snapshot, then the recorded looks after it.
+
+Recovery, `status` and replays read the same way; nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tradecanary.processors.decision.model import PartitionState
+from tradecanary.processors.decision.replay import ManifestName, Parts, fold, name_of
+from tradecanary.processors.decision.snapshot import restore
+from tradecanary.processors.decision.step import initial
+from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.stage import Emit, TopicPartition
+from tradecanary.schemas.codec import ContractViolation, decode
+from tradecanary.schemas.decisions import DecisionSnapshot, Look
+from tradecanary.schemas.metrics import MetricsBatch
+from tradecanary.schemas.routing import Command
+from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISION_STATE, METRICS
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The state as of the last recorded look, and what that look's decider had written."""
+
+    state: PartitionState
+    effects: tuple[Emit, ...]
+
+
+def manifests_from(log: Log, partition: int, start: int) -> dict[ManifestName, MetricsBatch]:
+    """Return the whole manifests of a metrics partition from offset `start`, by name."""
+    parts = Parts()
+    found: dict[ManifestName, MetricsBatch] = {}
+    for record in log.read(TopicPartition(METRICS.name, partition), start):
+        try:
+            whole = parts.add(decode(MetricsBatch, record.value))
+        except ContractViolation:
+            continue  # the live decider sent it to dead letters
+        if whole is not None:
+            found[name_of(whole)] = whole
+    return found
+
+
+def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:
+    """Return the commands of a partition from offset `start`, by id."""
+    found: dict[str, Command] = {}
+    for record in log.read(TopicPartition(COMMANDS.name, partition), start):
+        try:
+            command = decode(Command, record.value)
+        except ContractViolation:
+            continue  # the live decider sent it to dead letters
+        found[command.id] = command
+    return found
+
+
+def looks_from(log: Log, partition: int, start: int) -> Iterator[Look]:
+    """Yield the recorded looks of a partition from offset `start`."""
+    for record in log.read(TopicPartition(DECISION_INPUTS.name, partition), start):
+        yield decode(Look, record.value)
+
+
+def snapshot_from(log: Log, partition: int) -> tuple[PartitionState, dict[str, int]]:
+    """Return the newest snapshot of a partition, or the initial state read from the beginning."""
+    where = TopicPartition(DECISION_STATE.name, partition)
+    parts = [
+        decode(DecisionSnapshot, record.value)
+        for record in log.read(where, log.start_offset(where))
+        if record.value is not None
+    ]
+    found = restore(parts)
+    return found if found is not None else (initial(partition), {})
+
+
+def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
+    """Return the state of `partition` after its last recorded look.
+
+    `from_start`: fold all looks ever recorded instead of starting at the newest snapshot, and
+    return every effect: a replay.
+    """
+    state, positions = (initial(partition), {}) if from_start else snapshot_from(log, partition)
+
+    def start(topic: str) -> int:
+        return positions.get(topic, log.start_offset(TopicPartition(topic, partition)))
+
+    looks = looks_from(log, partition, start(DECISION_INPUTS.name))
+    manifests = manifests_from(log, partition, start(METRICS.name))
+    commands = commands_from(log, partition, start(COMMANDS.name))
+    kept: list[Emit] = []
+    for after, effects in fold(state, looks, manifests, commands):
+        state = after
+        if from_start:
+            kept += effects
+        else:
+            kept = list(effects)
+    return Recovered(state, tuple(kept))

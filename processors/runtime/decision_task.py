@@ -1,0 +1,212 @@
+"""The decision stage under the runner: looks from what was polled, snapshots, recovery.
+
+Each transaction is one look per owned partition. It carries the positions of all owned partitions
+and their state every 10 s; the looks in between are folded again at a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tradecanary.processors.dead_letters import dead_letter
+from tradecanary.processors.decision.model import LookEvent, PartitionState
+from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
+from tradecanary.processors.decision.snapshot import key_of, snapshots
+from tradecanary.processors.decision.step import step
+from tradecanary.processors.runtime.decision_recovery import recover
+from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPartition
+from tradecanary.schemas.codec import ContractViolation, decode
+from tradecanary.schemas.decisions import RouterFact
+from tradecanary.schemas.metrics import MetricsBatch
+from tradecanary.schemas.routing import Command, KillSwitch, RouterStatus
+from tradecanary.schemas.topics import (
+    COMMANDS,
+    DECISION_INPUTS,
+    DECISION_STATE,
+    KILL_SWITCH,
+    METRICS,
+    ROUTER_STATUS,
+)
+from tradecanary.schemas.units import US_PER_S
+
+SNAPSHOT_US = 10 * US_PER_S
+IDLE_LOOK_US = US_PER_S
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """What was polled of one partition since its last look."""
+
+    state: PartitionState
+    positions: dict[str, int]
+    manifests: list[MetricsBatch] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    routers: list[RouterFact] = field(default_factory=list)
+    kills: list[KillSwitch] = field(default_factory=list)
+    parts: Parts = field(default_factory=Parts)
+    part_offsets: dict[ManifestName, int] = field(default_factory=dict)
+    commands_at_end: bool = False
+    looked_at_us: int = -1
+    snapshot_at_us: int = -1
+    epoch: int = 0
+
+    def has_input(self) -> bool:
+        return bool(self.manifests or self.commands or self.routers or self.kills)
+
+
+class DecisionTask:
+    """The Task of the decision stage: see `processors/runtime/task.py`."""
+
+    name = "decision"
+    inputs = (METRICS.name, COMMANDS.name, ROUTER_STATUS.name)
+    side_inputs = (KILL_SWITCH.name,)
+
+    def __init__(self, commit_interval_us: int = 50_000) -> None:
+        """Remember nothing: all state comes from the log at the first assignment."""
+        self.commit_interval_us = commit_interval_us
+        self._inboxes: dict[int, _Inbox] = {}
+        self._dead: list[Emit] = []
+        self._kills: dict[str, KillSwitch] = {}
+        self._kills_at_end = False
+        self._log: Log | None = None
+
+    def recover(
+        self,
+        assigned: frozenset[TopicPartition],
+        committed: Mapping[TopicPartition, int],
+        log: Log,
+        now_us: int,  # noqa: ARG002 - recovery reads the log only
+    ) -> Mapping[TopicPartition, int]:
+        """Fold snapshots and recorded looks; the epoch rises with this assignment."""
+        owned = [sorted(p for topic, p in assigned if topic == name) for name in self.inputs]
+        if any(partitions != owned[0] for partitions in owned):
+            raise AssertionError(f"a decider must own equal partition sets, was {owned}")
+        self._inboxes, self._dead, self._log = {}, [], log
+        positions: dict[TopicPartition, int] = {}
+        for number in owned[0]:
+            found = recover(log, number)
+            starts = {
+                topic: committed.get(
+                    TopicPartition(topic, number),
+                    log.start_offset(TopicPartition(topic, number)),
+                )
+                for topic in self.inputs
+            }
+            self._inboxes[number] = _Inbox(found.state, starts, epoch=found.state.epoch + 1)
+            positions |= {TopicPartition(topic, number): o for topic, o in starts.items()}
+        for inbox in self._inboxes.values():
+            self._offer_kills(inbox, self._kills.values())
+        return positions
+
+    def absorb(self, polled: Polled, now_us: int) -> None:  # noqa: ARG002 - a look has its own time
+        """Take records into the inboxes of their partitions."""
+        for batch in polled.batches:
+            inbox = self._inboxes[batch.partition.partition]
+            if batch.partition.topic == COMMANDS.name:
+                inbox.commands_at_end = False
+            for index in range(len(batch.values)):
+                try:
+                    self._take(inbox, batch, index)
+                except ContractViolation as broken:
+                    self._dead.append(dead_letter(self.name, batch, index, str(broken)))
+            inbox.positions[batch.partition.topic] = batch.last_offset + 1
+        for end in polled.ends:
+            if end.topic == COMMANDS.name and end.partition in self._inboxes:
+                self._inboxes[end.partition].commands_at_end = True
+
+    def absorb_side(self, records: Sequence[LogRecord], at_end: bool, now_us: int) -> None:  # noqa: ARG002, FBT001
+        """Take kill-switch records; every partition sees each change once."""
+        for record in records:
+            try:
+                kill = decode(KillSwitch, record.value)
+            except ContractViolation:
+                continue  # a kill that cannot be read must not stop the reader; routers report it
+            self._kills[kill.strategy] = kill
+            for inbox in self._inboxes.values():
+                self._offer_kills(inbox, (kill,))
+        self._kills_at_end = at_end
+
+    def flush(self, now_us: int) -> Sequence[Emit]:
+        """Return one look per partition with input, and at least one a second."""
+        emits: list[Emit] = []
+        for inbox in self._inboxes.values():
+            idle_us = now_us - inbox.looked_at_us
+            if inbox.has_input() or idle_us >= IDLE_LOOK_US:
+                emits += self._look(inbox, now_us)
+        if emits or self._dead:
+            emits += self._dead
+            self._dead = []
+        return emits
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """Return the next offsets; never past a manifest that still misses parts."""
+        return {
+            TopicPartition(topic, number): offset
+            for number, inbox in self._inboxes.items()
+            for topic, offset in self._next_offsets(inbox).items()
+        }
+
+    def states(self) -> Mapping[int, PartitionState]:
+        """Return the state of every owned partition, for telemetry and tests."""
+        return {number: inbox.state for number, inbox in self._inboxes.items()}
+
+    def _next_offsets(self, inbox: _Inbox) -> dict[str, int]:
+        offsets = dict(inbox.positions)
+        if inbox.part_offsets:
+            offsets[METRICS.name] = min(inbox.part_offsets.values())
+        return offsets
+
+    def _take(self, inbox: _Inbox, batch: Batch, index: int) -> None:
+        value = batch.values[index]
+        match batch.partition.topic:
+            case METRICS.name:
+                self._take_part(inbox, decode(MetricsBatch, value), batch.offset(index))
+            case COMMANDS.name:
+                inbox.commands.append(decode(Command, value))
+            case _:
+                status = decode(RouterStatus, value)
+                inbox.routers.append(RouterFact(status, batch.timestamp_ms(index)))
+
+    def _take_part(self, inbox: _Inbox, part: MetricsBatch, offset: int) -> None:
+        whole = inbox.parts.add(part)
+        if whole is None:
+            inbox.part_offsets.setdefault(name_of(part), offset)
+            return
+        inbox.part_offsets.pop(name_of(part), None)
+        inbox.manifests.append(whole)
+
+    def _offer_kills(self, inbox: _Inbox, kills: Iterable[KillSwitch]) -> None:
+        known = inbox.state.kills
+        inbox.kills += [kill for kill in kills if known.get(kill.strategy) != kill]
+
+    def _look(self, inbox: _Inbox, now_us: int) -> list[Emit]:
+        event = LookEvent(
+            epoch=inbox.epoch,
+            recorded_at_us=now_us,
+            manifests=tuple(inbox.manifests),
+            commands=tuple(inbox.commands),
+            routers=tuple(inbox.routers),
+            kills=tuple(inbox.kills),
+            at_end=inbox.commands_at_end and self._kills_at_end,
+        )
+        inbox.state, effects = step(inbox.state, event)
+        for received in (inbox.manifests, inbox.commands, inbox.routers, inbox.kills):
+            received.clear()
+        inbox.looked_at_us = now_us
+        return [*effects, *self._snapshot(inbox, now_us)]
+
+    def _snapshot(self, inbox: _Inbox, now_us: int) -> list[Emit]:
+        if inbox.snapshot_at_us >= 0 and now_us - inbox.snapshot_at_us < SNAPSHOT_US:
+            return []
+        assert self._log is not None, "recover comes before flush"
+        inbox.snapshot_at_us = now_us
+        number = inbox.state.partition
+        # the looks after this one lie at or behind what is the end now
+        looks = self._log.end_offset(TopicPartition(DECISION_INPUTS.name, number))
+        positions = self._next_offsets(inbox) | {DECISION_INPUTS.name: looks}
+        return [
+            Emit(DECISION_STATE.name, key_of(part), part, part.partition)
+            for part in snapshots(inbox.state, positions)
+        ]

@@ -1,0 +1,1 @@
+"""Do we decide as the reference implementation did?"""
