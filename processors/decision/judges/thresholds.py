@@ -2,9 +2,9 @@
 
 Exact on all events at once. Checked in the order fill rate, latency, slippage, P&L; the first
 breach wins; every limit is exclusive. Latency is compared only where stable's mean is positive,
-P&L only where stable's mean P&L per order is positive. Stable without any order counts as zeros, as
-in the reference decisions: whoever asks sees to it that there is a control. Looked at often with few orders, plain
-thresholds roll back healthy canaries: give them minima that the noise can bear.
+P&L only where stable's mean P&L per order is positive. Stable without any order counts as zeros,
+as in the reference decisions: whoever asks sees to it that there is a control. Looked at often with
+few orders, plain thresholds roll back healthy canaries: give them minima that noise can bear.
 """
 
 from __future__ import annotations
