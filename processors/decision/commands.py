@@ -98,6 +98,12 @@ def _promote(strategy: StrategyState, command: Command, cause: Cause, at: At) ->
     return _triggering(Trigger.RAMP_COMPLETED)(strategy, command, cause, at)
 
 
+def _resume(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
+    if strategy.killed:
+        return refused(strategy, cause, at, "the kill switch is on: unkill first")
+    return _triggering(Trigger.RESUME)(strategy, command, cause, at)
+
+
 def _approve(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
     rollout = strategy.rollout
     if rollout is None or rollout.status in ENDED:
@@ -166,7 +172,7 @@ _HANDLERS: Mapping[CommandKind, Callable[[StrategyState, Command, Cause, At], Ch
     CommandKind.START: _start,
     CommandKind.APPROVE: _approve,
     CommandKind.HALT: _triggering(Trigger.HALT),
-    CommandKind.RESUME: _triggering(Trigger.RESUME),
+    CommandKind.RESUME: _resume,
     CommandKind.INCREASE: _increase,
     CommandKind.PROMOTE: _promote,
     CommandKind.ABORT: _triggering(Trigger.ABORT),

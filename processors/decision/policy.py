@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tradecanary.processors.decision.ramps import RAMPS
 from tradecanary.schemas.units import FULL_WEIGHT_BP
@@ -128,6 +128,15 @@ class Policy(Frozen):
         if len(ramp) == 1:
             raise ValueError("at least one phase below 10000 is needed: there the canary is judged")
         return ramp
+
+    @model_validator(mode="after")
+    def _known_gates(self) -> Policy:
+        names = [phase.name for phase in self.ramp]
+        unknown = [name for name in self.approvals.phases if name not in names[1:-1]]
+        if unknown:
+            allowed = ", ".join(names[1:-1]) or "none"
+            raise ValueError(f"approvals.phases was {unknown}; allowed: {allowed}")
+        return self
 
     @property
     def hash(self) -> str:

@@ -1,0 +1,221 @@
+"""Exact order flow for stories: partial sums of a second, from the figures that a line gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from tradecanary.schemas.decisions import Vector
+from tradecanary.schemas.execution import Mode, OrderStatus
+from tradecanary.schemas.histogram import bucket_of
+from tradecanary.schemas.metrics import (
+    MeasureSums,
+    MetricsBatch,
+    PartialSums,
+    PublisherProgress,
+    SourceRange,
+)
+from tradecanary.schemas.routing import (
+    BreakerState,
+    LeaseState,
+    RevisionCounts,
+    RouterStatus,
+    UnitKind,
+)
+from tradecanary.schemas.units import US_PER_S
+
+_STATUSES = tuple(OrderStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one variant's orders do, per second."""
+
+    rate: float = 0.0
+    fill: float = 95.0
+    reject: float = 0.0
+    latency: float = 3.5
+    slippage: float = 1.0
+    pnl: float = 2.0
+    accounts: int = 63
+
+    def with_(self, name: str, value: str) -> Figures:
+        """Return the figures with one of them replaced."""
+        number = float(value.rstrip("%msbp/"))
+        return replace(self, **{name: int(number) if name == "accounts" else number})
+
+
+@dataclass
+class Flow:
+    """One source partition's manifests, in sequence."""
+
+    offset: int = 0
+    transaction: int = 0
+    missing: int = 0
+    fractions: dict[str, float] = field(default_factory=dict)
+
+    def manifest(self, vector: Vector | None, cohort_us: int, words: list[str]) -> MetricsBatch:
+        """Return the next manifest: orders of one cohort under `vector`, or none."""
+        partials = self._partials(vector, cohort_us, words) if cohort_us >= 0 else ()
+        events = sum(partial.orders for partial in partials)
+        seen = SourceRange(
+            0, self.offset, self.offset + events, events, 0, self.missing, 0, 0, caught_up=True
+        )
+        progress = PublisherProgress(0, "g1", events, self.offset, cohort_us + US_PER_S - 1)
+        manifest = MetricsBatch(
+            "a", 1, self.transaction, 0, 1, (seen,), (progress,) if events else (), partials
+        )
+        self.offset += events
+        self.transaction += 1
+        self.missing = 0
+        return manifest
+
+    def _whole(self, name: str, amount: float) -> int:
+        """Whole units of an amount; the rest is carried to the next second."""
+        total = self.fractions.get(name, 0.0) + amount
+        whole = int(total + 1e-9)
+        self.fractions[name] = total - whole
+        return whole
+
+    def _partials(
+        self, vector: Vector | None, cohort_us: int, words: list[str]
+    ) -> tuple[PartialSums, ...]:
+        total = 200.0
+        figures = {"stable": Figures(), "canary": Figures()}
+        shares = {"stable": 10_000, "canary": 0}
+        versions = {"stable": "momentum-1.0.0-aaaaaaaa", "canary": ""}
+        weights = vector.cells[0].weights if vector else ()
+        for weight in weights:
+            shares[weight.variant] = weight.weight_bp
+            versions[weight.variant] = weight.version
+        if weights and all(weight.variant != "canary" for weight in weights):
+            shares["canary"] = 0
+        for word in words:
+            key, value = word.split("=")
+            if key == "rate":
+                total = float(value.rstrip("/s"))
+                continue
+            variant, name = key.split(".")
+            figures[variant] = figures[variant].with_(name, value)
+        found = []
+        for variant, what in figures.items():
+            rate = what.rate or total * shares[variant] / 10_000
+            orders = self._whole(f"{variant} orders", rate) if shares[variant] else 0
+            if orders:
+                found.append(
+                    self._partial(vector, variant, versions, shares, cohort_us, orders, what)
+                )
+        return tuple(found)
+
+    def _partial(
+        self,
+        vector: Vector | None,
+        variant: str,
+        versions: dict[str, str],
+        shares: dict[str, int],
+        cohort_us: int,
+        orders: int,
+        what: Figures,
+    ) -> PartialSums:
+        rejected = self._whole(f"{variant} rejected", orders * what.reject / 100)
+        filled = self._whole(f"{variant} filled", (orders - rejected) * what.fill / 100)
+        counts = dict.fromkeys(_STATUSES, 0)
+        counts[OrderStatus.REJECTED] = rejected
+        counts[OrderStatus.FILLED] = filled
+        counts[OrderStatus.CANCELED] = orders - rejected - filled
+        return PartialSums(
+            strategy="momentum",
+            region="us",
+            venue="XNYS",
+            variant=variant,
+            version=versions[variant],
+            routing_revision=vector.revision if vector else 0,
+            weight_bp=shares[variant],
+            mode=Mode.LIVE,
+            account="",
+            cohort_us=cohort_us,
+            orders=orders,
+            markouts=0,
+            status_counts=tuple(counts.values()),
+            late=0,
+            unbenchmarked=0,
+            unacknowledged=0,
+            error_accounts=what.accounts if rejected else 0,
+            measures=(
+                _measure("latency_us", orders, round(what.latency * 1000)),
+                _measure("slippage_milli_bp", filled, round(what.slippage * 1000)),
+                _measure("pnl_micros", orders, round(what.pnl * 1e6)),
+                _measure("notional_micros", orders, 10_000_000_000),
+            ),
+        )
+
+
+def _measure(name: str, n: int, value: int) -> MeasureSums:
+    buckets = ((bucket_of(value),), (n,)) if n else ((), ())
+    return MeasureSums(name, n, n * value, n * value * value, *buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """What a router says of itself."""
+
+    name: str
+    versions: tuple[str, ...]
+    silent: bool = False
+    breaker: BreakerState = BreakerState.CLOSED
+    horizon_us: int = 2 * US_PER_S
+    routed: int = 0
+    reported: int = 0
+    open: int = 0
+    revision: int = 1
+
+    def told(self, words: list[str]) -> Router:
+        """Return the router with the figures of a line."""
+        router = self
+        for word in words:
+            key, value = word.split("=")
+            match key:
+                case "silent":
+                    router = replace(router, silent=value == "yes")
+                case "breaker":
+                    router = replace(router, breaker=BreakerState(value))
+                case "versions":
+                    kept = tuple(v for v in self.versions if v.startswith(value))
+                    router = replace(router, versions=kept)
+                case "all":
+                    router = replace(router, versions=_ALL)
+                case "horizon":
+                    router = replace(router, horizon_us=int(value) * US_PER_S)
+                case _:
+                    router = replace(router, **{key: int(value)})
+        return router
+
+    def status(self, now_us: int) -> RouterStatus:
+        """Return the router's record as of now."""
+        counts = RevisionCounts(self.revision, "canary", self.routed, self.reported, self.open)
+        return RouterStatus(
+            router=self.name,
+            incarnation=1,
+            strategy="momentum",
+            time_us=now_us,
+            versions=self.versions,
+            unit=UnitKind.ORDER,
+            baseline=_ALL[0],
+            order_horizon_us=self.horizon_us,
+            markout_horizon_us=0,
+            epoch=1,
+            revision=self.revision,
+            lease=LeaseState.VALID,
+            breaker=self.breaker,
+            rearm=0,
+            killed=False,
+            lapses=0,
+            fallback="",
+            counts=(counts,) if self.routed else (),
+            withdrawals=(),
+            backlog=0,
+            spooled=0,
+            dropped=0,
+        )
+
+
+_ALL = ("momentum-1.0.0-aaaaaaaa", "momentum-2.0.0-bbbbbbbb")

@@ -1,0 +1,214 @@
+"""Tells a rollout to the decision stage from a text, and checks the decisions it is to make.
+
+A story is a text file, one line a thing:
+
+    start policy=aggressive          a START command (options: policy, unit, routers, guards.X=Y)
+    run 70s canary.reject=5%         orders flow for 70 s of looks, one a second
+    closed 60s                       manifests, but no orders (closed market)
+    quiet 20s                        no manifests at all
+    halt | resume | abort | promote  commands of operator ana (`as bob` at the end: of bob)
+    kill | unkill                    the kill switch
+    lose 50                          50 source numbers missing in the next manifest
+    gap                              the next manifest leaves a hole
+    router NAME key=value            a router says something else of itself (versions, breaker, silent)
+    -> ROLL_BACK error rate          the next decision: its kind, and words of its reason
+
+Every decision must be told, HOLDs included. `status WATCHING` asserts the rollout's status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tests.stories.flow import Flow, Router
+from tradecanary.processors.decision.model import LookEvent
+from tradecanary.processors.decision.policy import canonical_json, preset
+from tradecanary.processors.decision.step import initial, step
+from tradecanary.processors.stage import Emit
+from tradecanary.schemas.decisions import Decision, RouterFact
+from tradecanary.schemas.routing import Command, CommandKind, KillSwitch, RoutingWeights
+from tradecanary.schemas.units import US_PER_S
+
+STRATEGY, STABLE_BUILD, CANARY_BUILD = (
+    "momentum",
+    "momentum-1.0.0-aaaaaaaa",
+    "momentum-2.0.0-bbbbbbbb",
+)
+
+
+@dataclass
+class Teller:
+    """The world of one story."""
+
+    now_us: int = 1_000_000 * US_PER_S
+    epoch: int = 1
+    flow: Flow = field(default_factory=Flow)
+    routers: dict[str, Router] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    weights: list[RoutingWeights] = field(default_factory=list)
+    told: int = 0
+    commands: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with a decider that has just seen its first manifests."""
+        self.state = initial(0)
+        self.routers["g1"] = Router("g1", (STABLE_BUILD, CANARY_BUILD))
+
+    def tell(self, text: str) -> None:
+        """Run every line of the story; AssertionError names the line that does not hold."""
+        for number, raw in enumerate(text.splitlines(), 1):
+            line = raw.split("#")[0].strip()
+            if not line:
+                continue
+            try:
+                self._line(line)
+            except AssertionError as wrong:
+                raise AssertionError(f"line {number}: {line}\n{wrong}\n{self._trail()}") from wrong
+        self._nothing_untold("the end")
+
+    def _line(self, line: str) -> None:
+        verb, *words = line.split()
+        if verb == "->":
+            self._expect(words[0], " ".join(words[1:]))
+            return
+        if verb == "status":
+            rollout = self.state.strategies[STRATEGY].rollout
+            assert rollout is not None
+            assert rollout.status.value == words[0]
+            return
+        self._nothing_untold(line)
+        _VERBS[verb](self, words) if verb in _VERBS else self._command(verb, words)
+
+    def _expect(self, kind: str, fragment: str) -> None:
+        assert self.told < len(self.decisions), f"no decision where {kind} was to come"
+        found = self.decisions[self.told]
+        self.told += 1
+        assert (kind, True) == (found.kind.value, fragment in found.reason), found.reason
+
+    def _nothing_untold(self, where: str) -> None:
+        rest = [f"{d.kind.value} {d.reason}" for d in self.decisions[self.told :]]
+        assert not rest, f"before {where}: decisions that the story does not tell: {rest}"
+
+    def _trail(self) -> str:
+        return "\n".join(f"  {d.number} {d.kind.value} {d.reason}" for d in self.decisions)
+
+    def look(self, seconds: float = 1.0, **parts: object) -> None:
+        """One look after `seconds`: whatever is in `parts`, and the routers that speak."""
+        self.now_us += round(seconds * US_PER_S)
+        facts = tuple(
+            RouterFact(router.status(self.now_us), self.now_us // 1000)
+            for router in self.routers.values()
+            if not router.silent
+        )
+        event = LookEvent(epoch=self.epoch, recorded_at_us=self.now_us, routers=facts)
+        self.state, effects = step(self.state, replace(event, **parts))  # type: ignore[arg-type]
+        self._keep(effects)
+
+    def _keep(self, effects: tuple[Emit, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect.record, Decision):
+                self.decisions.append(effect.record)
+            if isinstance(effect.record, RoutingWeights):
+                self.weights.append(effect.record)
+
+    def _command(self, verb: str, words: list[str]) -> None:
+        actor = words[-1] if "as" in words else "ana"
+        arguments = {"gate": words[0]} if words and words[0] != "as" else {}
+        self.send(CommandKind(verb), canonical_json(arguments), actor)
+
+    def send(self, kind: CommandKind, arguments: str, actor: str = "ana") -> None:
+        """One command, in a look of its own."""
+        self.commands += 1
+        command = Command(
+            f"c{self.commands}", STRATEGY, actor, self.now_us, kind, arguments, "told so"
+        )
+        self.look(0.2, commands=(command,))
+
+    def start(self, words: list[str]) -> None:
+        """Send START with the options in `words`."""
+        options = dict(word.split("=", 1) for word in words)
+        policy = preset(options.pop("policy", "aggressive")).model_dump(mode="json")
+        spec = {
+            "rollout": options.pop("rollout", "r1"),
+            "strategy": STRATEGY,
+            "stable": options.pop("stable", STABLE_BUILD),
+            "canary": options.pop("canary", CANARY_BUILD),
+            "unit": options.pop("unit", "order"),
+            "expected_routers": int(options.pop("routers", "1")),
+        }
+        for path, value in options.items():
+            *parents, name = path.split(".")
+            place = policy
+            for parent in parents:
+                place = place[parent]
+            place[name] = value.replace("_", " ").split(",") if name == "phases" else value
+        self.send(CommandKind.START, canonical_json(spec | {"policy": policy}))
+
+    def run(self, words: list[str]) -> None:
+        """Orders flow, one look a second."""
+        for _ in range(_seconds(words[0])):
+            vector = self.state.strategies[STRATEGY].vector if self.state.strategies else None
+            cohort_us = self.now_us - self.now_us % US_PER_S
+            self.look(manifests=(self.flow.manifest(vector, cohort_us, words[1:]),))
+
+    def closed(self, words: list[str]) -> None:
+        """Manifests without orders."""
+        for _ in range(_seconds(words[0])):
+            self.look(manifests=(self.flow.manifest(None, -1, []),))
+
+    def quiet(self, words: list[str]) -> None:
+        """No manifests."""
+        for _ in range(_seconds(words[0])):
+            self.look()
+
+    def kill(self, words: list[str]) -> None:
+        """The kill switch of the strategy, or of all."""
+        self._switch(words, killed=True)
+
+    def unkill(self, words: list[str]) -> None:
+        """The end of a kill."""
+        self._switch(words, killed=False)
+
+    def _switch(self, words: list[str], *, killed: bool) -> None:
+        name = words[0] if words else STRATEGY
+        kill = KillSwitch(name, killed, "ana", self.now_us, "told so")
+        self.look(0.2, kills=(kill,))
+
+    def lose(self, words: list[str]) -> None:
+        """Source numbers missing in the next manifest."""
+        self.flow.missing = int(words[0])
+
+    def gap(self, words: list[str]) -> None:
+        """The next manifest leaves a hole."""
+        self.flow.offset += 7
+
+    def take_over(self, words: list[str]) -> None:
+        """Another decider takes over, after being away for the time given."""
+        self.epoch += 1
+        self.now_us += _seconds(words[0]) * US_PER_S
+
+    def router(self, words: list[str]) -> None:
+        """A router says something else of itself."""
+        name = words[0]
+        old = self.routers.get(name, Router(name, (STABLE_BUILD, CANARY_BUILD)))
+        self.routers[name] = old.told(words[1:])
+
+
+def _seconds(word: str) -> int:
+    assert word.endswith("s"), f"was {word}, a number of seconds such as 70s is needed"
+    return int(word[:-1])
+
+
+_VERBS: dict[str, Callable[[Teller, list[str]], None]] = {
+    "start": Teller.start,
+    "run": Teller.run,
+    "closed": Teller.closed,
+    "quiet": Teller.quiet,
+    "kill": Teller.kill,
+    "unkill": Teller.unkill,
+    "lose": Teller.lose,
+    "gap": Teller.gap,
+    "router": Teller.router,
+    "take-over": Teller.take_over,
+}
