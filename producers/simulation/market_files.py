@@ -119,7 +119,7 @@ def _each_row(file: Path, take: Callable[[dict[str, str]], None]) -> None:
     line = 1
     try:
         with gzip.open(file, "rt", newline="") as text:
-            rows = csv.DictReader(text, strict=True)
+            rows = csv.DictReader(text, restval="", strict=True)
             for row in rows:
                 take(row)
                 line = rows.line_num

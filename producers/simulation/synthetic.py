@@ -82,7 +82,7 @@ def _drift(state: _State, step_us: int, shape: Shape, rng: Random) -> None:
     """Move the state by `step_us`: a walk in the mid, Ornstein-Uhlenbeck in the other two."""
     keep = math.exp(-step_us / _MEMORY_US)
     noise = math.sqrt(1.0 - keep * keep)
-    state.wildness = state.wildness * keep + 0.5 * noise * rng.gauss(0.0, 1.0)
+    state.wildness = state.wildness * keep + 0.7 * noise * rng.gauss(0.0, 1.0)
     state.width = state.width * keep + 0.4 * noise * rng.gauss(0.0, 1.0)
     deviation = shape.volatility_ticks * math.exp(state.wildness)
     state.mid_ticks += deviation * math.sqrt(step_us / MICROSECONDS) * rng.gauss(0.0, 1.0)
