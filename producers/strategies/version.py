@@ -27,7 +27,7 @@ class StrategyVersion:
 
     >>> version = StrategyVersion.of_content("momentum", "1.10.0", b"def signal(): ...")
     >>> str(version)
-    'momentum-1.10.0-3c63ceaf'
+    'momentum-1.10.0-e0db2333'
     >>> version > StrategyVersion.parse("momentum-1.9.0-ffffffff")
     True
     """
