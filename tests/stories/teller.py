@@ -10,7 +10,7 @@ A story is a text file, one line a thing:
     kill | unkill                    the kill switch
     lose 50                          50 source numbers missing in the next manifest
     gap                              the next manifest leaves a hole
-    router NAME key=value            a router says something else of itself (versions, breaker, silent)
+    router NAME key=value            a router says something else of itself (versions, breaker)
     -> ROLL_BACK error rate          the next decision: its kind, and words of its reason
 
 Every decision must be told, HOLDs included. `status WATCHING` asserts the rollout's status.
@@ -30,11 +30,8 @@ from tradecanary.schemas.decisions import Decision, RouterFact
 from tradecanary.schemas.routing import Command, CommandKind, KillSwitch, RoutingWeights
 from tradecanary.schemas.units import US_PER_S
 
-STRATEGY, STABLE_BUILD, CANARY_BUILD = (
-    "momentum",
-    "momentum-1.0.0-aaaaaaaa",
-    "momentum-2.0.0-bbbbbbbb",
-)
+STRATEGY = "momentum"
+STABLE_BUILD, CANARY_BUILD = "momentum-1.0.0-aaaaaaaa", "momentum-2.0.0-bbbbbbbb"
 
 
 @dataclass
@@ -179,7 +176,7 @@ class Teller:
         """Source numbers missing in the next manifest."""
         self.flow.missing = int(words[0])
 
-    def gap(self, words: list[str]) -> None:
+    def gap(self, _: list[str]) -> None:
         """The next manifest leaves a hole."""
         self.flow.offset += 7
 

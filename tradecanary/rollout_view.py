@@ -1,0 +1,156 @@
+"""What people are shown of a rollout: one plain table of facts, made from the decider's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tradecanary.processors.decision.criteria import limits, p99_us
+from tradecanary.processors.decision.guards import GuardInput, check_guards
+from tradecanary.processors.decision.judges.thresholds import (
+    fill_rate_pct,
+    latency_ms,
+    pnl_per_order,
+    slippage_bp,
+)
+from tradecanary.processors.decision.model import PartitionState, Rollout, StrategyState
+from tradecanary.processors.decision.rollout_look import judge
+from tradecanary.processors.decision.routers import heard
+from tradecanary.processors.decision.transitions import CARRYING, ENDED
+from tradecanary.schemas.decisions import Check, VariantEvidence
+from tradecanary.schemas.routing import LeaseState
+from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, MICROS, STABLE, US_PER_MS, US_PER_S
+
+View = dict[str, Any]
+
+
+def strategy_view(partition: PartitionState, strategy: StrategyState, now_us: int) -> View:
+    """Return what `status` shows of one strategy: plain values, units in the names."""
+    flow, vector = partition.flow, strategy.vector
+    return {
+        "strategy": strategy.strategy,
+        "baseline": vector.baseline if vector else None,
+        "revision": strategy.revision,
+        "epoch": partition.epoch,
+        "killed": strategy.killed,
+        "frozen": strategy.frozen or None,
+        "data_age_s": round(flow.data_age_us(now_us) / US_PER_S, 1) if flow else None,
+        "routers": _routers(strategy, partition.recorded_at_us),
+        "rollout": _rollout(strategy, strategy.rollout, now_us) if strategy.rollout else None,
+    }
+
+
+def _routers(strategy: StrategyState, now_us: int) -> View:
+    statuses = heard(strategy, now_us)
+    return {
+        "heard": len(statuses),
+        "following": sum(
+            status.revision == strategy.revision and status.lease is LeaseState.VALID
+            for status in statuses
+        ),
+        "fallbacks": {s.router: s.fallback for s in statuses if s.fallback},
+    }
+
+
+def _rollout(strategy: StrategyState, rollout: Rollout, now_us: int) -> View:
+    ended = rollout.status in ENDED
+    until_us = rollout.ended_at_us if ended else now_us
+    begun = rollout.started_at_us >= 0
+    stable, canary = rollout.stable.evidence(STABLE), rollout.canary.evidence(CANARY)
+    judgement = judge(rollout)
+    found = check_guards(GuardInput(strategy, rollout, now_us))
+    return {
+        "id": rollout.spec.rollout,
+        "status": rollout.status.value,
+        "stable": rollout.spec.stable,
+        "canary": rollout.spec.canary,
+        "policy": f"{rollout.spec.policy.name}@{rollout.spec.policy.hash[:8]}",
+        "running_s": (until_us - rollout.started_at_us) // US_PER_S if begun else 0,
+        "phase": _phase(rollout),
+        "hold": rollout.hold_reason if rollout.hold else None,
+        "outcome": rollout.outcome or None,
+        "set_weight_bp": _set_weight_bp(strategy, rollout),
+        "actual_weight_bp": _actual_weight_bp(rollout),
+        "measures": _measures(stable, canary),
+        "p99_latency_ms": _scaled(p99_us(rollout.canary), US_PER_MS),
+        "judge": {
+            "kind": rollout.spec.policy.judge.kind,
+            "verdict": judgement.verdict.value,
+            "reason": judgement.reason,
+            "promotable": rollout.promotable,
+        },
+        "guards": [_check(check) for check, _ in found],
+        "counts": {
+            "misrouted": rollout.misrouted,
+            "late": rollout.late,
+            "unbenchmarked": rollout.canary.unbenchmarked,
+            "unacknowledged": rollout.canary.unacknowledged,
+        },
+    }
+
+
+def _phase(rollout: Rollout) -> View:
+    ramp, run = rollout.spec.policy.ramp, rollout.phase
+    phase = ramp[run.index]
+    need_s = phase.min_duration_s
+    if rollout.status.value == "WATCHING":
+        need_s = rollout.spec.policy.watch_s
+    elapsed_s = run.time_us / US_PER_S
+    criteria = limits(phase, run.time_us, run.canary, run.all_orders)
+    return {
+        "number": run.index + 1,
+        "of": len(ramp),
+        "name": phase.name,
+        "orders": run.canary.orders,
+        "orders_required": phase.min_orders,
+        "elapsed_s": round(elapsed_s, 1),
+        "remaining_s": round(max(0.0, need_s - elapsed_s), 1),
+        "criteria": [_check(check) for check in criteria],
+    }
+
+
+def _check(check: Check) -> View:
+    return {
+        "name": check.name,
+        "value": round(check.value, 4),
+        "limit": check.limit,
+        "unit": check.unit,
+        "breached": check.breached,
+    }
+
+
+def _set_weight_bp(strategy: StrategyState, rollout: Rollout) -> int:
+    facts = rollout.revisions.get(strategy.revision)
+    return facts.canary_bp if facts and rollout.status in CARRYING else 0
+
+
+def _actual_weight_bp(rollout: Rollout) -> int | None:
+    orders = rollout.phase.stable.orders + rollout.phase.canary.orders
+    return rollout.phase.canary.orders * FULL_WEIGHT_BP // orders if orders else None
+
+
+def _measures(stable: VariantEvidence, canary: VariantEvidence) -> list[View]:
+    def pnl_total(evidence: VariantEvidence) -> float:
+        return evidence.pnl_total_micros / MICROS
+
+    rows = (
+        ("orders", "", lambda e: float(e.orders)),
+        ("fill rate", "%", fill_rate_pct),
+        ("latency", "ms", latency_ms),
+        ("slippage", "bp", slippage_bp),
+        ("P&L", "", pnl_total),
+        ("P&L per order", "", pnl_per_order),
+    )
+    return [
+        {
+            "name": name,
+            "unit": unit,
+            "stable": round(figure(stable), 4),
+            "canary": round(figure(canary), 4),
+            "difference": round(figure(canary) - figure(stable), 4),
+        }
+        for name, unit, figure in rows
+    ]
+
+
+def _scaled(value: float | None, unit: int) -> float | None:
+    return None if value is None else value / unit
