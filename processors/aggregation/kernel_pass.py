@@ -1,0 +1,174 @@
+"""The one pass over a batch's joined bytes: decode, find duplicates, group, add.
+
+No Python object is made in it. A bad record is noted and left out. The pass stops at a record with
+another schema's header, and where a table must grow first; it can be entered again at any record.
+"""
+# mypy: disallow-untyped-decorators=False, warn-return-any=False
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from tradecanary.processors.aggregation.folding import AHEAD_LIMIT_US, LATE_US
+from tradecanary.processors.aggregation.kernel_bytes import PAD, Bytes, Ints, inlined, load64, njit
+from tradecanary.processors.aggregation.kernel_decode import (
+    EVENT_TIME,
+    MEASURE_COUNT,
+    MODE,
+    SEQ,
+    SOURCE_AT,
+    SOURCE_END,
+    decode_event,
+)
+from tradecanary.processors.aggregation.kernel_groups import (
+    BUCKETS,
+    Groups,
+    add_event,
+    find_group,
+)
+from tradecanary.processors.aggregation.kernel_sequences import (
+    ALL_EVENTS,
+    BYTES,
+    CLOCK_US,
+    COUNT,
+    DUPLICATE,
+    DUPLICATES,
+    EVENTS,
+    FROM_START,
+    HEARD_US,
+    LIVE_MAX_US,
+    MAX_US,
+    MISSING,
+    SAID,
+    Publishers,
+    advance,
+    find_publisher,
+    forget,
+    outlived,
+    take,
+)
+from tradecanary.schemas.codec import HEADER_BYTES, header_of
+from tradecanary.schemas.codec import contract_json as _contract_json
+from tradecanary.schemas.execution import ExecutionEvent
+from tradecanary.schemas.units import US_PER_MS
+
+DONE, OTHER_SCHEMA, FULL = 0, 1, 2
+HEADER = header_of(_contract_json(ExecutionEvent))
+_HEADER_WORD = np.uint64(int.from_bytes(HEADER[:8], "little"))
+_HEADER_REST = np.uint64(int.from_bytes(HEADER[8:], "little"))
+assert HEADER_BYTES == 10, HEADER_BYTES  # noqa: PLR2004 - a word and two bytes
+
+
+@inlined
+def _is_ours(data: Bytes, at: int, end: int) -> bool:
+    return (
+        end - at >= HEADER_BYTES
+        and load64(data, at) == _HEADER_WORD
+        and (load64(data, at + 8) & np.uint64(0xFFFF)) == _HEADER_REST
+    )
+
+
+@inlined
+def _has_room(publishers: Publishers, groups: Groups, record_bytes: int) -> bool:
+    """Return whether one more event fits everywhere, with the tables at most half full."""
+    return (
+        2 * publishers.used[COUNT] < len(publishers.table)
+        and publishers.used[COUNT] < len(publishers.rows)
+        and publishers.used[BYTES] + record_bytes + PAD < len(publishers.names)
+        and 2 * groups.used[COUNT] < len(groups.table)
+        and groups.used[COUNT] < len(groups.rows)
+        and groups.used[BYTES] + record_bytes + PAD < len(groups.keys)
+        and 2 * (groups.used[BUCKETS] + MEASURE_COUNT) < len(groups.buckets)
+    )
+
+
+@inlined
+def _fold_event(
+    data: Bytes,
+    s: Ints,
+    partition_row: int,
+    partition: Ints,
+    publishers: Publishers,
+    groups: Groups,
+    summed: int,
+) -> None:
+    """Fold one decoded event of a partition."""
+    row = find_publisher(
+        publishers, data, s[SOURCE_AT], s[SOURCE_END], partition_row, partition[CLOCK_US]
+    )
+    rows = publishers.rows
+    if outlived(rows, row, partition[CLOCK_US]):
+        forget(rows, row, partition[CLOCK_US])
+    missing = take(rows, publishers.holes, row, s[SEQ], partition[FROM_START])
+    if missing == DUPLICATE:
+        partition[DUPLICATES] += summed
+        return
+    max_us = partition[MAX_US]
+    if s[MODE] == 0:
+        advance(partition, s[EVENT_TIME])
+        rows[row, LIVE_MAX_US] = max(rows[row, LIVE_MAX_US], s[EVENT_TIME])
+    rows[row, HEARD_US] = partition[CLOCK_US]
+    rows[row, ALL_EVENTS] += 1
+    if summed:
+        partition[EVENTS] += 1
+        partition[MISSING] += missing
+        rows[row, SAID] += 1
+        add_event(groups, find_group(groups, data, s), data, s, max_us, LATE_US)
+
+
+def _compiled(sources: str) -> Any:  # noqa: ANN401 - numba's dispatcher
+    """Return the pass. `sources` is in its cache key: numba sees changes of one file only."""
+
+    @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+    def run(  # noqa: PLR0913, PLR0917 - arrays: a pass has no object to keep them
+        data: Bytes,
+        ends: Ints,
+        times_ms: Ints,
+        first: int,
+        partition_row: int,
+        partitions: Ints,
+        publishers: Publishers,
+        groups: Groups,
+        s: Ints,
+        bad: Ints,
+        summed: int,
+    ) -> tuple[int, int, int]:
+        """Fold records from `first` on; return where it stopped, why, and how many were bad."""
+        _ = sources
+        partition = partitions[partition_row]
+        bad_count = 0
+        for i in range(first, len(ends)):
+            start = ends[i - 1] if i else 0
+            end = ends[i]
+            if not _is_ours(data, start, end):
+                return i, OTHER_SCHEMA, bad_count
+            if not _has_room(publishers, groups, end - start):
+                return i, FULL, bad_count
+            if (
+                not decode_event(data, start + HEADER_BYTES, end, s)
+                or s[EVENT_TIME] - times_ms[i] * US_PER_MS > AHEAD_LIMIT_US
+            ):
+                bad[bad_count] = i
+                bad_count += 1
+                continue
+            _fold_event(data, s, partition_row, partition, publishers, groups, summed)
+        return len(ends), DONE, bad_count
+
+    return run
+
+
+def _digest() -> str:
+    """Return a digest of all that the compiled code is made of."""
+    ours = resources.files("tradecanary.processors.aggregation")
+    theirs = resources.files("tradecanary.schemas")
+    files = [file for file in ours.iterdir() if file.name.startswith(("kernel_", "folding."))]
+    files += [theirs / name for name in ("execution.py", "measures.py", "units.py")]
+    texts = sorted((file.name, file.read_bytes()) for file in files if file.is_file())
+    return hashlib.sha256(repr((texts, HEADER)).encode()).hexdigest()
+
+
+run = _compiled(_digest())
