@@ -7,7 +7,14 @@ from typing import Protocol
 
 import pytest
 
-from tradecanary.processors.runtime.log import Aborted, Fenced, GroupConsumer, Log, Tail
+from tradecanary.processors.runtime.log import (
+    Aborted,
+    Fenced,
+    GroupConsumer,
+    Log,
+    Tail,
+    TransactionalProducer,
+)
 from tradecanary.processors.stage import LogRecord, Polled, TopicPartition
 from tradecanary.schemas.partitioning import partition_of
 from tradecanary.schemas.topics import COMMANDS, EXECUTIONS, KILL_SWITCH, METRICS
@@ -26,6 +33,9 @@ class Bench(Protocol):
         self, topic: str, key: bytes | None, value: bytes | None, partition: int | None = None
     ) -> None:
         """Append a record at once."""
+
+    def flush(self, producer: TransactionalProducer) -> None:
+        """Return when what was sent so far lies in the log, its transaction still open."""
 
 
 def until(poll: Callable[[], object], ready: Callable[[], object], what: str) -> None:
@@ -95,6 +105,7 @@ def markers_and_aborted_records_take_offsets(bench: Bench) -> None:
     for value, commit in ((b"a", True), (b"b", False), (b"c", True)):
         producer.begin()
         producer.send(METRICS.name, b"k", value, 0)
+        bench.flush(producer)
         producer.commit() if commit else producer.abort()
 
     found = [(r.offset, r.value) for r in bench.log.read(TopicPartition(METRICS.name, 0))]
@@ -202,7 +213,7 @@ def open_transaction_holds_readers_back(bench: Bench) -> None:
     member.start_reading(dict.fromkeys(joined(member), 0))
     producer.begin()
     producer.send(METRICS.name, b"k", b"open", 0)
-    flush_before_end(producer)
+    bench.flush(producer)
     bench.append(METRICS.name, b"k", b"plain", 0)
     assert [] == values(bench.log, METRICS.name)
     assert () == member.poll(100, 0.3).batches
@@ -212,13 +223,6 @@ def open_transaction_holds_readers_back(bench: Bench) -> None:
     assert [b"open", b"plain"] == values(bench.log, METRICS.name)
     member.close()
     producer.close()
-
-
-def flush_before_end(producer: object) -> None:
-    """Have the client send what it holds now, where there is a client."""
-    flush = getattr(producer, "flush", None)
-    if flush is not None:
-        flush()
 
 
 def key_decides_the_partition(bench: Bench) -> None:

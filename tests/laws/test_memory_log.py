@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.log_laws import LAWS, PARTITIONS, SOURCE, Bench
-from tradecanary.processors.runtime.log import Aborted, Fenced, Log, OffsetLost
+from tradecanary.processors.runtime.log import (
+    Aborted,
+    Fenced,
+    Log,
+    OffsetLost,
+    TransactionalProducer,
+)
 from tradecanary.processors.runtime.memory_group import range_assignment
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.stage import LogRecord, TopicPartition
@@ -37,6 +43,9 @@ class _MemoryBench:
     ) -> None:
         """Append a record at once."""
         self._memory.append(topic, key, value, partition=partition)
+
+    def flush(self, producer: TransactionalProducer) -> None:
+        """Return: in memory a record lies in the log at once."""
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

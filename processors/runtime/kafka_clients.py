@@ -1,0 +1,104 @@
+"""What every Kafka client here is told, how topics are named there, and how a client ends.
+
+Settings and their reasons: DESIGN 6; the figures were measured on a real broker.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import TopicPartition as ClientPartition
+
+from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.processors.stage import TopicPartition
+
+CALL_S = 5.0
+"""How long one call to a broker may take before it is made again."""
+DEADLINE_S = 30.0
+"""How long calls are made again in all."""
+_CLOSE_S = 10.0
+
+COMMON: Mapping[str, Any] = {
+    "client.id": "tradecanary",
+    "reconnect.backoff.max.ms": 1000,  # 10 s by default: longer than a session
+    "socket.nagle.disable": True,
+}
+CONSUMER: Mapping[str, Any] = {
+    **COMMON,
+    "session.timeout.ms": 6000,
+    "heartbeat.interval.ms": 1000,  # how soon a member hears of a rebalance
+    "max.poll.interval.ms": 60_000,
+    "queued.min.messages": 20_000,
+    "queued.max.messages.kbytes": 16_384,
+    "fetch.queue.backoff.ms": 10,  # 1000 by default: catching up is five times slower
+    "check.crcs": True,
+}
+PRODUCER: Mapping[str, Any] = {
+    **COMMON,
+    "transaction.timeout.ms": 5000,
+    "compression.type": "lz4",
+    "linger.ms": 5,
+}
+# Exactly-once rests on these: nobody may change them (settings.py refuses their names).
+CONSUMER_RULES: Mapping[str, Any] = {
+    "isolation.level": "read_committed",
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "partition.assignment.strategy": "range",
+    "group.protocol": "classic",
+}
+PRODUCER_RULES: Mapping[str, Any] = {"partitioner": "murmur2", "enable.idempotence": True}
+OWN_RULES = frozenset(CONSUMER_RULES) | frozenset(PRODUCER_RULES) | {"transactional.id", "group.id"}
+
+
+class Names:
+    """Topics, groups and transactional ids as the broker knows them: with the prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self._places: dict[tuple[str, int], TopicPartition] = {}
+
+    def outside(self, name: str) -> str:
+        """Return the broker's name for ours."""
+        return self.prefix + name
+
+    def place(self, topic: str, partition: int) -> TopicPartition:
+        """Return our partition for the broker's; the same object every time."""
+        place = self._places.get((topic, partition))
+        if place is None:
+            place = TopicPartition(topic.removeprefix(self.prefix), partition)
+            self._places[topic, partition] = place
+        return place
+
+    def client_partition(self, place: TopicPartition, offset: int = -1001) -> ClientPartition:
+        """Return the client's partition for ours."""
+        return ClientPartition(self.outside(place.topic), place.partition, offset)
+
+
+def error_of(exception: KafkaException) -> KafkaError:
+    """Return the error that the client's exception carries."""
+    error: KafkaError = exception.args[0]
+    return error
+
+
+def unavailable(what: str, error: KafkaError) -> Unavailable:
+    """Return what to raise when `what` failed with `error`."""
+    return Unavailable(f"{what}: the error was {error.name()}: {error.str()}")
+
+
+def close_within(close: Callable[[], object], what: str) -> None:
+    """Close a client, and leave it behind when that takes more than 10 s (it may never end)."""
+
+    def run() -> None:
+        with suppress(KafkaException):  # a fenced producer has nothing left to abort
+            close()
+
+    thread = threading.Thread(target=run, name=f"close {what}", daemon=True)
+    thread.start()
+    thread.join(_CLOSE_S)

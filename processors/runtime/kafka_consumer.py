@@ -1,0 +1,262 @@
+"""A member of a consumer group on Kafka, and batches without an object per record of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as ClientPartition
+
+from tradecanary.processors.runtime.kafka_clients import (
+    CALL_S,
+    Names,
+    close_within,
+    error_of,
+    unavailable,
+)
+from tradecanary.processors.runtime.log import Aborted, OffsetLost
+from tradecanary.processors.stage import Polled, TopicPartition
+
+_METADATA_MAGIC = b"CGMDv2:"
+# The consumer tells of these and goes on by itself; after an eviction a rebalance follows.
+_PASSING = frozenset(
+    {KafkaError._MAX_POLL_EXCEEDED, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001
+)
+_AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+LINGER_S = 0.005
+"""How long a poll collects further records once there are some: a small batch costs as much."""
+
+
+class KafkaBatch:
+    """Consecutive committed records of one partition: a `Batch` over the client's messages."""
+
+    __slots__ = ("_messages", "_partition", "_values")
+
+    def __init__(self, partition: TopicPartition, messages: Sequence[Message]) -> None:
+        self._partition = partition
+        self._messages = messages
+        self._values: Sequence[bytes | None] = list(map(Message.value, messages))
+
+    @property
+    def partition(self) -> TopicPartition:
+        """Where the records lie."""
+        return self._partition
+
+    @property
+    def values(self) -> Sequence[bytes | None]:
+        """The records' values, in log order."""
+        return self._values
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of the first record."""
+        return self.offset(0)
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last record."""
+        return self.offset(-1)
+
+    def offset(self, index: int) -> int:
+        """Return the offset of the record at `index`."""
+        offset = self._messages[index].offset()
+        assert offset is not None
+        return offset
+
+    def timestamp_ms(self, index: int) -> int:
+        """Return the log's timestamp of the record at `index`."""
+        return self._messages[index].timestamp()[1]
+
+    def key(self, index: int) -> bytes | None:
+        """Return the key of the record at `index`."""
+        return self._messages[index].key()
+
+
+class Fetcher:
+    """Fetches from a client: records by partition, and which partitions are at their end."""
+
+    def __init__(self, client: Consumer, names: Names, linger_s: float) -> None:
+        self._client = client
+        self._names = names
+        self._linger_s = linger_s
+        self._ends: dict[TopicPartition, int] = {}
+
+    @property
+    def ends(self) -> frozenset[TopicPartition]:
+        """The partitions read to their end, until something new comes."""
+        return frozenset(self._ends)
+
+    def assign(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Read these partitions from these offsets, and no others."""
+        self._ends.clear()
+        self._client.assign(
+            [self._names.client_partition(place, at) for place, at in positions.items()]
+        )
+
+    def doubt_ends(self) -> None:
+        """Find out anew which partitions are at their end: the brokers were away.
+
+        The client reports an end once. Seeking there makes it ask the broker and report again.
+        """
+        for place, end in self._ends.items():
+            try:
+                self._client.seek(self._names.client_partition(place, end))
+            except KafkaException as failure:
+                raise unavailable(f"seeking {place} to {end}", error_of(failure)) from failure
+        self._ends.clear()
+
+    def fetch(self, limit: int, timeout_s: float) -> list[Message]:
+        """Return up to `limit` messages, errors among them: a full batch, or what comes first.
+
+        `consume(n)` waits for n records or the time, so idle waits are for one record only.
+        """
+        linger_s = min(self._linger_s, timeout_s)
+        messages = self._client.consume(limit, linger_s)
+        if not messages and timeout_s > linger_s:
+            messages = self._client.consume(1, timeout_s - linger_s)
+        return messages
+
+    def batches(self, messages: list[Message]) -> tuple[KafkaBatch, ...]:
+        """Return the records by partition, ends noted; raise OffsetLost or Unavailable."""
+        if any(error is not None for error in map(Message.error, messages)):
+            messages = list(self._sift(messages))
+        found = []
+        for place, run in self._by_partition(messages):
+            batch = KafkaBatch(place, run)
+            if self._ends and batch.last_offset >= self._ends.get(place, batch.last_offset + 1):
+                del self._ends[place]
+            found.append(batch)
+        return tuple(found)
+
+    def _by_partition(
+        self, messages: list[Message]
+    ) -> Iterable[tuple[TopicPartition, list[Message]]]:
+        runs: dict[TopicPartition, list[Message]] = {}
+        for topic, same_topic in groupby(messages, Message.topic):
+            for partition, run in groupby(same_topic, Message.partition):
+                assert topic is not None
+                assert partition is not None
+                runs.setdefault(self._names.place(topic, partition), []).extend(run)
+        return runs.items()
+
+    def _sift(self, messages: list[Message]) -> Iterable[Message]:
+        for message in messages:
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's name
+                self._ends[self._place(message)] = message.offset() or 0
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+                raise OffsetLost(
+                    f"{self._place(message)}: the position is not in the log any more, nothing "
+                    f"was skipped; the error was: {error.str()}"
+                )
+            elif error.code() not in _PASSING:
+                raise unavailable(f"reading {message.topic() or 'as a member'}", error)
+
+    def _place(self, message: Message) -> TopicPartition:
+        topic, partition = message.topic(), message.partition()
+        assert topic is not None
+        assert partition is not None
+        return self._names.place(topic, partition)
+
+
+class KafkaConsumer:
+    """A member of a group. The client never picks positions: `start_reading` does."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        topics: Sequence[str],
+        names: Names,
+        linger_s: float = LINGER_S,
+    ) -> None:
+        self._names = names
+        self._were_away = False
+        self._changed: frozenset[TopicPartition] | None = None
+        self._closed = False
+        self._client = Consumer({**config, "error_cb": self._on_error})
+        self._fetcher = Fetcher(self._client, names, linger_s)
+        self._client.subscribe(
+            [names.outside(topic) for topic in topics],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_revoke,
+        )
+
+    def poll(self, limit: int, timeout_s: float) -> Polled:
+        """Return what came within the time; raise OffsetLost or Unavailable."""
+        if self._were_away:
+            self._were_away = False
+            self._fetcher.doubt_ends()
+        messages = self._fetcher.fetch(limit, timeout_s)
+        if self._changed is not None:  # what came with it belongs to the old assignment
+            changed, self._changed = self._changed, None
+            return Polled((), frozenset(), changed)
+        batches = self._fetcher.batches(messages)
+        return Polled(batches, self._fetcher.ends)
+
+    def member_id(self) -> str:
+        """Return the member id, empty when this process is not a member: then never commit."""
+        return "" if self._closed else self._client.memberid() or ""
+
+    def membership(self) -> Any:  # noqa: ANN401 - the client's opaque metadata
+        """Return the group metadata as of now; raise Aborted when this is not a member.
+
+        Without a member id or with generation -1 the broker would check nothing.
+        """
+        if not self.member_id():
+            raise Aborted("committing offsets: this process is not a member of its group")
+        metadata = self._client.consumer_group_metadata()
+        if not is_membership(metadata):
+            raise Aborted(f"committing offsets: the group metadata was {metadata!r}")
+        return metadata
+
+    def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Return the committed offsets; partitions without one are absent. Raise Unavailable."""
+        wanted = [self._names.client_partition(place) for place in partitions]
+        try:
+            found = self._client.committed(wanted, timeout=CALL_S)
+        except KafkaException as failure:
+            raise unavailable("reading committed offsets", error_of(failure)) from failure
+        for each in found:
+            if each.error is not None:
+                raise unavailable(f"reading the committed offset of {each.topic}", each.error)
+        places = {self._names.place(each.topic, each.partition): each.offset for each in found}
+        return {place: offset for place, offset in places.items() if offset >= 0}
+
+    def start_reading(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Begin (or go on) reading the assigned partitions at these offsets."""
+        self._fetcher.assign(positions)
+
+    def close(self) -> None:
+        """Leave the group."""
+        if not self._closed:
+            self._closed = True
+            close_within(self._client.close, "a consumer")
+
+    def _on_assign(self, client: Consumer, partitions: list[ClientPartition]) -> None:
+        client.assign([])
+        self._changed = frozenset(self._names.place(p.topic, p.partition) for p in partitions)
+
+    def _on_revoke(self, client: Consumer, _: list[ClientPartition]) -> None:
+        client.unassign()
+        self._changed = frozenset()
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._were_away |= error.code() in _AWAY
+
+
+def is_membership(metadata: object) -> bool:
+    """Return whether group metadata names a generation and a member.
+
+    The client's layout: `CGMDv2:`, generation (int32, little-endian), group, NUL, member, NUL, ...
+    """
+    if not isinstance(metadata, bytes) or not metadata.startswith(_METADATA_MAGIC):
+        return True  # another layout: the member id was checked before
+    rest = metadata[len(_METADATA_MAGIC) :]
+    generation = int.from_bytes(rest[:4], "little", signed=True)
+    _, _, after_group = rest[4:].partition(b"\0")
+    return generation >= 0 and not after_group.startswith(b"\0")

@@ -1,0 +1,190 @@
+"""The log on Kafka: the same protocol as memory_log, on the client of librdkafka."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException
+
+from tradecanary.processors.runtime.kafka_clients import (
+    CALL_S,
+    CONSUMER,
+    CONSUMER_RULES,
+    DEADLINE_S,
+    PRODUCER,
+    PRODUCER_RULES,
+    Names,
+    close_within,
+    error_of,
+    unavailable,
+)
+from tradecanary.processors.runtime.kafka_consumer import (
+    LINGER_S,
+    Fetcher,
+    KafkaBatch,
+    KafkaConsumer,
+)
+from tradecanary.processors.runtime.kafka_producer import KafkaProducer
+from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.processors.stage import LogRecord, TopicPartition
+
+_CHUNK = 2000
+
+
+def _records(batch: KafkaBatch) -> Iterator[LogRecord]:
+    topic, partition = batch.partition
+    for index, value in enumerate(batch.values):
+        yield LogRecord(
+            topic,
+            partition,
+            batch.offset(index),
+            batch.timestamp_ms(index),
+            batch.key(index),
+            value,
+        )
+
+
+class KafkaTail:
+    """Follows every partition of whole topics from the beginning, without a group."""
+
+    def __init__(
+        self, client: Consumer, places: Sequence[TopicPartition], names: Names, linger_s: float
+    ) -> None:
+        self._client = client
+        self._fetcher = Fetcher(client, names, linger_s)
+        self._unread = set(places)
+        self._fetcher.assign(dict.fromkeys(places, OFFSET_BEGINNING))
+
+    def poll(self, timeout_s: float) -> tuple[LogRecord, ...]:
+        """Return the new records, waiting at most `timeout_s`; raise OffsetLost, Unavailable."""
+        batches = self._fetcher.batches(self._fetcher.fetch(_CHUNK, timeout_s))
+        self._unread -= self._fetcher.ends
+        return tuple(record for batch in batches for record in _records(batch))
+
+    def at_end(self) -> bool:
+        """Return whether every partition was read to its end once."""
+        return not self._unread
+
+    def close(self) -> None:
+        """Stop following."""
+        close_within(self._client.close, "a tail")
+
+
+class KafkaLog:
+    """A `Log` on Kafka. `connection` is what librdkafka needs to reach it, and overrides.
+
+    `prefix` goes before the names of topics, groups and transactional ids. Calls raise
+    Unavailable when the brokers do not answer within 30 s.
+    """
+
+    def __init__(
+        self, connection: Mapping[str, Any], *, prefix: str = "", linger_s: float = LINGER_S
+    ) -> None:
+        self._names = Names(prefix)
+        self._linger_s = linger_s
+        self._consumer_config = {**CONSUMER, **connection, **CONSUMER_RULES}
+        self._producer_config = {**PRODUCER, **connection, **PRODUCER_RULES}
+        self._counts: dict[str, int] = {}
+        self._idle_readers: list[Consumer] = []
+
+    def partitions(self, topic: str) -> int:
+        """Return the partition count of `topic`; raise Unavailable when it does not exist."""
+        if topic not in self._counts:
+            name = self._names.outside(topic)
+            with self._reader() as reader:
+                found = reader.list_topics(name, timeout=CALL_S).topics[name]
+            if found.error is not None:
+                raise unavailable(
+                    f"looking up topic {name} (`tradecanary topics create` makes it)", found.error
+                )
+            self._counts[topic] = len(found.partitions)
+        return self._counts[topic]
+
+    def consumer(self, group: str, topics: Sequence[str]) -> KafkaConsumer:
+        """Return a new member of `group` on `topics` (assignor `range`)."""
+        config = self._consumer_config | {"group.id": self._names.outside(group)}
+        return KafkaConsumer(config, topics, self._names, self._linger_s)
+
+    def producer(self, transactional_id: str) -> KafkaProducer:
+        """Return a producer; any earlier one with this id is fenced, its transaction aborted."""
+        return KafkaProducer(self._producer_config, transactional_id, self._names)
+
+    def tail(self, topics: Sequence[str]) -> KafkaTail:
+        """Return a follower of whole topics."""
+        places = [
+            TopicPartition(topic, index)
+            for topic in topics
+            for index in range(self.partitions(topic))
+        ]
+        return KafkaTail(self._new_reader(), places, self._names, self._linger_s)
+
+    def read(
+        self, partition: TopicPartition, start: int = 0, end: int | None = None
+    ) -> Iterator[LogRecord]:
+        """Yield the committed records from offset `start` up to `end` or the end as of now."""
+        with self._reader() as reader:
+            first, last = self._watermarks(reader, partition)
+            stop = last if end is None else min(end, last)
+            start = max(start, first)
+            if start >= stop:
+                return
+            fetcher = Fetcher(reader, self._names, self._linger_s)
+            fetcher.assign({partition: start})
+            for batch in self._batches_to_end(fetcher, partition):
+                for record in _records(batch):
+                    if record.offset >= stop:
+                        return
+                    yield record
+                if batch.last_offset >= stop - 1:
+                    return
+
+    def start_offset(self, partition: TopicPartition) -> int:
+        """Return the first offset still kept."""
+        with self._reader() as reader:
+            return self._watermarks(reader, partition)[0]
+
+    def end_offset(self, partition: TopicPartition) -> int:
+        """Return the last stable offset: where a read-committed reader stops."""
+        with self._reader() as reader:
+            return self._watermarks(reader, partition)[1]
+
+    def close(self) -> None:
+        """Release what `read` used."""
+        while self._idle_readers:
+            close_within(self._idle_readers.pop().close, "a reader")
+
+    def _batches_to_end(self, fetcher: Fetcher, partition: TopicPartition) -> Iterator[KafkaBatch]:
+        deadline_s = time.monotonic() + DEADLINE_S
+        while partition not in fetcher.ends:
+            batches = fetcher.batches(fetcher.fetch(_CHUNK, CALL_S))
+            if batches:
+                deadline_s = time.monotonic() + DEADLINE_S
+            elif time.monotonic() > deadline_s:
+                raise Unavailable(f"reading {partition}: nothing came for {DEADLINE_S:.0f} s")
+            yield from batches
+
+    def _watermarks(self, reader: Consumer, partition: TopicPartition) -> tuple[int, int]:
+        place = self._names.client_partition(partition)
+        found = reader.get_watermark_offsets(place, timeout=CALL_S)
+        if found is None:
+            raise Unavailable(f"looking up the offsets of {partition}: no answer in {CALL_S} s")
+        return found
+
+    def _new_reader(self) -> Consumer:
+        group = {"group.id": self._names.outside("reader")}  # never joined: the client wants one
+        return Consumer(self._consumer_config | group)
+
+    @contextmanager
+    def _reader(self) -> Iterator[Consumer]:
+        """Lend a client that reads without a group; making one costs a connection."""
+        reader = self._idle_readers.pop() if self._idle_readers else self._new_reader()
+        try:
+            yield reader
+        except KafkaException as failure:
+            raise unavailable("reading", error_of(failure)) from failure
+        finally:
+            reader.unassign()
+            self._idle_readers.append(reader)

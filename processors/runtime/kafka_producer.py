@@ -1,0 +1,136 @@
+"""A transactional producer on Kafka, with the only safe reading of the client's errors.
+
+fatal: exit. Needs an abort: abort, recover. Retriable: call the same again. Anything else: exit.
+The client speaks an old transaction protocol, in which a delayed request may end a later
+transaction; after any doubt the producer is rebuilt, which fences what is still under way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from tradecanary.processors.runtime.kafka_clients import (
+    CALL_S,
+    DEADLINE_S,
+    Names,
+    close_within,
+    error_of,
+    unavailable,
+)
+from tradecanary.processors.runtime.kafka_consumer import KafkaConsumer
+from tradecanary.processors.runtime.log import Aborted, Doubt, Fenced, GroupConsumer, Unavailable
+from tradecanary.processors.stage import TopicPartition
+
+_SLOW_COMMIT_S = 2.0
+_BY_KEY = -1  # the client's "unassigned": its partitioner decides
+_TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 - the client's name for it
+_AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+
+
+class KafkaProducer:
+    """One producer with a stable transactional id; making it fences its predecessor."""
+
+    def __init__(self, config: Mapping[str, Any], transactional_id: str, names: Names) -> None:
+        self._names = names
+        self._id = names.outside(transactional_id)
+        self._doubt = ""
+        self._open = False
+        self._client = Producer(
+            {**config, "transactional.id": self._id, "error_cb": self._on_error}
+        )
+        self._call(self._client.init_transactions, "starting transactions")
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        self._client.poll(0)
+        self._doubt = ""
+        self._client.begin_transaction()
+        self._open = True
+
+    def send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
+        """Add a record; without `partition` murmur2 of the key decides. Raises Unavailable."""
+        index = _BY_KEY if partition is None else partition
+        deadline_s = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                self._client.produce(self._names.outside(topic), value, key, index)
+            except BufferError:
+                if time.monotonic() > deadline_s:
+                    raise Unavailable(f"{self._id}: the send buffer stayed full") from None
+                self._client.poll(0.1)
+            else:
+                return
+
+    def send_offsets(self, positions: Mapping[TopicPartition, int], member: GroupConsumer) -> None:
+        """Add the consumer's positions with its group metadata as of now; raise Aborted."""
+        assert isinstance(member, KafkaConsumer), "the consumer belongs to another log"
+        try:
+            metadata = member.membership()
+        except Aborted:
+            self.abort()
+            raise
+        offsets = [self._names.client_partition(place, at) for place, at in positions.items()]
+
+        def send(timeout_s: float) -> None:
+            self._client.send_offsets_to_transaction(offsets, metadata, timeout_s)
+
+        self._call(send, "sending offsets")
+
+    def commit(self) -> None:
+        """Commit. Raises Fenced, Aborted or Doubt; never leaves a transaction open."""
+        started_s = time.monotonic()
+        try:
+            self._call(self._client.commit_transaction, "committing")
+        except Unavailable as failure:
+            raise Doubt(f"{self._id}: whether it was committed is unknown: {failure}") from failure
+        self._open = False
+        self._client.poll(0)
+        took_s = time.monotonic() - started_s
+        if took_s > _SLOW_COMMIT_S:
+            self._doubt = f"it took {took_s:.1f} s, the limit is {_SLOW_COMMIT_S} s"
+        if self._doubt:
+            raise Doubt(f"{self._id}: committed, but {self._doubt}")
+
+    def abort(self) -> None:
+        """Abort the open transaction, if any. Raises Fenced or Unavailable."""
+        if self._open:
+            self._open = False
+            self._call(self._client.abort_transaction, "aborting")
+
+    def close(self) -> None:
+        """Release the producer within a bounded time; an open transaction is aborted."""
+        self._client.purge(blocking=False)
+        close_within(self._client.close, f"producer {self._id}")
+
+    def _call(self, call: Callable[[float], object], what: str) -> None:
+        deadline_s = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                call(CALL_S)
+                return
+            except KafkaException as failure:
+                self._judge(failure, what)
+                if time.monotonic() > deadline_s:
+                    raise unavailable(f"{self._id}: {what}", error_of(failure)) from failure
+
+    def _judge(self, failure: KafkaException, what: str) -> None:
+        """Return when the call may be made again; otherwise raise what it means."""
+        error = error_of(failure)
+        text = f"{self._id}: {what}: the error was {error.name()}: {error.str()}"
+        if error.fatal():
+            self._open = False
+            raise Fenced(text) from failure
+        if error.txn_requires_abort():
+            self.abort()
+            raise Aborted(text) from failure
+        if not (error.retriable() or error.code() == _TIMED_OUT):
+            raise failure
+        self._doubt = f"{what} had to be tried again after {error.name()}"
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() in _AWAY:
+            self._doubt = f"the connection broke: {error.str()}"

@@ -1,0 +1,55 @@
+"""A KafkaLog on topics of its own, for tests."""
+
+from __future__ import annotations
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.log_laws import PARTITIONS
+from tradecanary.processors.runtime.kafka_log import KafkaLog
+from tradecanary.processors.runtime.kafka_producer import KafkaProducer
+from tradecanary.processors.runtime.log import TransactionalProducer
+from tradecanary.schemas.topics import TOPICS, Sizing
+
+
+class KafkaBench:
+    """The bench of tests/log_laws.py on Kafka."""
+
+    def __init__(self, bootstrap_servers: str, prefix: str) -> None:
+        self._prefix = prefix
+        self._create(bootstrap_servers)
+        self.connection = {"bootstrap.servers": bootstrap_servers}
+        self.log = KafkaLog(self.connection, prefix=prefix)
+        self._producer = Producer(self.connection | {"partitioner": "murmur2"})
+
+    def append(
+        self, topic: str, key: bytes | None, value: bytes | None, partition: int | None = None
+    ) -> None:
+        """Append a record; return when the broker has it."""
+        index = -1 if partition is None else partition
+        self._producer.produce(self._prefix + topic, value, key, index)
+        assert 0 == self._producer.flush(10)
+
+    def flush(self, producer: TransactionalProducer) -> None:
+        """Return when what was sent so far lies in the log, its transaction still open."""
+        assert isinstance(producer, KafkaProducer)
+        assert 0 == producer._client.flush(10)
+
+    def close(self) -> None:
+        """Release the clients."""
+        self.log.close()
+        self._producer.close()
+
+    def _create(self, bootstrap_servers: str) -> None:
+        topics = [
+            NewTopic(
+                self._prefix + topic.name,
+                num_partitions=1 if topic.sizing == Sizing.SINGLE else PARTITIONS,
+                replication_factor=1,
+                config=topic.config(),
+            )
+            for topic in TOPICS
+        ]
+        admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+        for future in admin.create_topics(topics).values():
+            future.result(timeout=20)
