@@ -82,6 +82,7 @@ class Fetcher:
         self._names = names
         self._linger_s = linger_s
         self._ends: dict[TopicPartition, int] = {}
+        self._asked: dict[TopicPartition, ClientPartition] = {}
 
     @property
     def ends(self) -> frozenset[TopicPartition]:
@@ -125,10 +126,20 @@ class Fetcher:
         found = []
         for place, run in self._by_partition(messages):
             batch = KafkaBatch(place, run)
-            if self._ends and batch.last_offset >= self._ends.get(place, batch.last_offset + 1):
-                del self._ends[place]
+            self._note_end(place, batch.last_offset + 1)
             found.append(batch)
         return tuple(found)
+
+    def _note_end(self, place: TopicPartition, position: int) -> None:
+        """Compare with the newest answer: the client reports ends of idle partitions only."""
+        asked = self._asked.get(place)
+        if asked is None:
+            asked = self._asked[place] = self._names.client_partition(place)
+        watermarks = self._client.get_watermark_offsets(asked, cached=True)
+        if watermarks is not None and position >= watermarks[1]:
+            self._ends[place] = position
+        elif position > self._ends.get(place, position):
+            del self._ends[place]
 
     def _by_partition(
         self, messages: list[Message]

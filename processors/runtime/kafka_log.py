@@ -16,6 +16,7 @@ from tradecanary.processors.runtime.kafka_clients import (
     DEADLINE_S,
     PRODUCER,
     PRODUCER_RULES,
+    READER,
     Names,
     close_within,
     error_of,
@@ -119,7 +120,7 @@ class KafkaLog:
             for topic in topics
             for index in range(self.partitions(topic))
         ]
-        return KafkaTail(self._new_reader(), places, self._names, self._linger_s)
+        return KafkaTail(self._new_reader({}), places, self._names, self._linger_s)
 
     def read(
         self, partition: TopicPartition, start: int = 0, end: int | None = None
@@ -173,14 +174,14 @@ class KafkaLog:
             raise Unavailable(f"looking up the offsets of {partition}: no answer in {CALL_S} s")
         return found
 
-    def _new_reader(self) -> Consumer:
+    def _new_reader(self, settings: Mapping[str, Any]) -> Consumer:
         group = {"group.id": self._names.outside("reader")}  # never joined: the client wants one
-        return Consumer(self._consumer_config | group)
+        return Consumer({**self._consumer_config, **settings, **group})
 
     @contextmanager
     def _reader(self) -> Iterator[Consumer]:
         """Lend a client that reads without a group; making one costs a connection."""
-        reader = self._idle_readers.pop() if self._idle_readers else self._new_reader()
+        reader = self._idle_readers.pop() if self._idle_readers else self._new_reader(READER)
         try:
             yield reader
         except KafkaException as failure:
