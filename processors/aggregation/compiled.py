@@ -13,6 +13,15 @@ from typing import Any
 import numpy as np
 
 from tradecanary.processors.aggregation import kernel_sequences as at
+from tradecanary.processors.aggregation.compiled_drain import partials_of
+from tradecanary.processors.aggregation.compiled_tables import (
+    emptied,
+    grown_groups,
+    grown_publishers,
+    kept_publishers,
+    new_groups,
+    new_publishers,
+)
 from tradecanary.processors.aggregation.folding import (
     SOURCE_LIFE_US,
     BadRecord,
@@ -21,16 +30,7 @@ from tradecanary.processors.aggregation.folding import (
 )
 from tradecanary.processors.aggregation.kernel_bytes import PAD, Bytes, Ints
 from tradecanary.processors.aggregation.kernel_decode import SCRATCH
-from tradecanary.processors.aggregation.kernel_drain import partials_of
 from tradecanary.processors.aggregation.kernel_pass import DONE, FULL, OTHER_SCHEMA, run
-from tradecanary.processors.aggregation.kernel_tables import (
-    emptied,
-    grown_groups,
-    grown_publishers,
-    kept_publishers,
-    new_groups,
-    new_publishers,
-)
 from tradecanary.processors.aggregation.oracle import EventReader
 from tradecanary.processors.aggregation.sequences import (
     PartitionMemory,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tradecanary.processors.aggregation import kernel_groups as at
+from tradecanary.processors.aggregation.compiled_tables import FREE
 from tradecanary.processors.aggregation.kernel_decode import MEASURE_COUNT, STATUS_COUNT
 from tradecanary.processors.aggregation.kernel_groups import Groups
-from tradecanary.processors.aggregation.kernel_tables import FREE
 from tradecanary.schemas.execution import Mode
 from tradecanary.schemas.measures import MEASURE_NAMES
 from tradecanary.schemas.metrics import MeasureSums, PartialSums
@@ -49,7 +49,7 @@ def _histograms(groups: Groups) -> dict[int, _Histogram]:
     owners = places >> at.BUCKET_BITS
     buckets = ((places & ((1 << at.BUCKET_BITS) - 1)) - at.BUCKET_ZERO).tolist()
     found, starts = np.unique(owners, return_index=True)
-    ends = [*starts[1:].tolist(), len(buckets)]
+    ends = [*starts.tolist(), len(buckets)][1:]
     return {
         owner: (buckets[start:end], counts[start:end])
         for owner, start, end in zip(found.tolist(), starts.tolist(), ends, strict=True)
