@@ -101,7 +101,7 @@ class Plan(Generic[HandlerT]):
         return self._outside.rest
 
     def split(self, region: str, venue: str) -> Split[HandlerT]:
-        """Return the split of a cell seen for the first time; the next order finds it in `cells`."""
+        """Return the split of a cell seen for the first time; later it is found in `cells`."""
         cell = None if self._vector is None else cell_of(self._vector, region, venue)
         split = self._outside if cell is None else self._splits[cell]
         if len(self.cells) < _CELLS_REMEMBERED:
