@@ -10,12 +10,16 @@ FOLDERS = ("producers", "processors", "schemas")
 # Who may read clocks, files and Kafka, and why.
 SHELL = {
     "tradecanary.processors.runtime": "all IO of the stages",
+    "tradecanary.producers.clock": "is the clock",
+    "tradecanary.producers.open_orders": "locked, for the gateway's threads",
     "tradecanary.producers.publisher": "writes to Kafka, and to a spool on disk",
     "tradecanary.producers.replay": "re-publishes at the pace of a clock",
+    "tradecanary.producers.route": "reads the clock of the trading service",
     "tradecanary.producers.router": "times horizons and leases in the trading service",
     "tradecanary.producers.simulation.market_files": "reads quotes and trades from files",
     "tradecanary.producers.simulation.service": "a trading service: real router, real clock",
     "tradecanary.producers.simulation.synthetic": "draws a market from a seed",
+    "tradecanary.producers.spool": "keeps what could not be sent on disk",
 }
 
 
