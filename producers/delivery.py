@@ -113,7 +113,7 @@ class Delivery:
             if not self._send(event):
                 break
             self._from_spool += 1
-        return True
+        return bool(taken or self._from_spool)
 
     def _straight(self, partitions: int) -> bool:
         if not self._held:

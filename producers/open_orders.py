@@ -77,11 +77,6 @@ class OpenOrders:
         if arm.variant != STABLE and arm.revision:
             self._on_canary_outcome(status in ERROR_STATUSES)
 
-    def uncount(self, arm: Arm[object]) -> None:
-        """Take back the count of an order that was routed and never made."""
-        with self.lock:
-            arm.tally.routed -= 1
-
     def expired(self) -> list[ExecutionEvent]:
         """Return the OUTCOMEs of the orders that reached their horizon, oldest first."""
         now_ns = self.monotonic_ns()

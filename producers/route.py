@@ -196,16 +196,6 @@ class Route:
             self._ack_ns = now_ns
         return self._end(named, now_ns, fees, pnl)
 
-    def released(self) -> bool:
-        """Say that the version made no order of it (its signal was to hold); return if in time.
-
-        Such a route is as if it had never been: not routed, not reported, no evidence.
-        """
-        if not self._book.take_out(self):
-            return False
-        self._book.uncount(self._arm)
-        return True
-
     def markout(self, pnl: float) -> ExecutionEvent | None:
         """Return the MARKOUT with the P&L (less fees) that the OUTCOME could not know.
 

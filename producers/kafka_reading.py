@@ -1,0 +1,61 @@
+"""Reading `executions` back from Kafka, without a group: what replay feeds on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+
+from tradecanary.producers.kafka_settings import FOLLOW, Settings
+from tradecanary.schemas.codec import ContractViolation, decode
+from tradecanary.schemas.execution import ExecutionEvent
+from tradecanary.schemas.topics import EXECUTIONS
+
+log = logging.getLogger("tradecanary.producers")
+
+
+def partition_count(list_topics: Callable[..., object], topic: str) -> int:
+    """Return the partition count of `topic`; 0 while the broker or the topic is not there."""
+    try:
+        found = list_topics(topic, timeout=1.0)
+    except KafkaException:
+        return 0
+    metadata = getattr(found, "topics", {}).get(topic)
+    return 0 if metadata is None or metadata.error is not None else len(metadata.partitions)
+
+
+def recorded_events(settings: Settings, topic_prefix: str = "") -> Iterator[ExecutionEvent]:
+    """Yield what `executions` holds now, partition after partition; unreadable bytes are left out.
+
+    Raises KafkaException when the broker cannot be read.
+    """
+    topic = topic_prefix + EXECUTIONS.name
+    consumer = Consumer(FOLLOW | settings, logger=log)
+    try:
+        for partition in range(partition_count(consumer.list_topics, topic)):
+            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+            yield from _to_end(consumer)
+    finally:
+        consumer.close()
+
+
+def _to_end(consumer: Consumer) -> Iterator[ExecutionEvent]:
+    while True:
+        for message in consumer.consume(1_000, 0.5):
+            error = message.error()
+            if error is None:
+                try:
+                    yield decode(ExecutionEvent, message.value())
+                except ContractViolation as broken:
+                    log.warning("%s/%s: %s", message.partition(), message.offset(), broken)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- as above
+                return
+            else:
+                raise KafkaException(error)

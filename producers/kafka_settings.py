@@ -1,0 +1,62 @@
+"""How the producers set the Kafka client; reasons beside the figures, kafka.md has the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+Settings = dict[str, str | int | float | bool]
+
+_ENVIRONMENT = "KAFKA__"
+FOLLOW: Settings = {
+    "group.id": "tradecanary-router",  # the client wants one; it is never joined
+    "isolation.level": "read_committed",
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "auto.offset.reset": "earliest",  # compaction moves the beginning: the rest is all there is
+    "fetch.wait.max.ms": 100,
+    "fetch.queue.backoff.ms": 10,
+    "check.crcs": True,
+}
+SAY: Settings = {
+    "partitioner": "murmur2_random",
+    "acks": "all",
+    "linger.ms": 0,
+    "message.timeout.ms": 3_000,  # an older status says nothing
+    "allow.auto.create.topics": False,
+}
+DELIVER: Settings = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "linger.ms": 5,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 20_000,  # more waits in the publisher's own buffer
+    "allow.auto.create.topics": False,
+}
+TIMEOUT_WITH_SPOOL_MS = 5_000
+TIMEOUT_WITHOUT_SPOOL_MS = 60_000
+
+
+def client_settings(
+    bootstrap_servers: str | None, kafka: Mapping[str, str] | None = None
+) -> Settings:
+    """Return librdkafka settings: `kafka` over KAFKA__SECURITY_PROTOCOL=... and the like.
+
+    The servers are the argument's, `kafka`'s, or KAFKA_BOOTSTRAP_SERVERS; ValueError without.
+    """
+    settings: Settings = {
+        name.removeprefix(_ENVIRONMENT).replace("_", ".").lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(_ENVIRONMENT)
+    }
+    if servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        settings["bootstrap.servers"] = servers
+    settings |= dict(kafka or {})
+    if bootstrap_servers:
+        settings["bootstrap.servers"] = bootstrap_servers
+    if not settings.get("bootstrap.servers"):
+        raise ValueError(
+            "connecting to Kafka: no servers were named; pass bootstrap_servers='host:port' "
+            "or set KAFKA_BOOTSTRAP_SERVERS"
+        )
+    return settings
