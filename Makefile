@@ -42,5 +42,5 @@ clean: ## remove the environments and everything built
 	  echo "$$python cannot build a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
 	fi; \
 	"$(@D)/bin/python" -m pip install --disable-pip-version-check -e '.[$(EXTRA)]' \
-	"$(@D)/bin/python" -m tradecanary.processors.aggregation.warm_up; \
+	&& "$(@D)/bin/python" -m tradecanary.processors.aggregation.warm_up \
 	&& touch $@ && echo "== $(@D) is ready"
