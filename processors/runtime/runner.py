@@ -53,8 +53,8 @@ class Watcher(Protocol):
     def polled(self, polled: Polled, now_us: int) -> None:
         """One poll came back."""
 
-    def committed(self, records: int, took_us: int, now_us: int) -> None:
-        """One transaction was committed."""
+    def committed(self, effects: Sequence[Emit], took_us: int, now_us: int) -> None:
+        """One transaction with these effects was committed."""
 
     def recovered(self, assigned: frozenset[TopicPartition], took_us: int, now_us: int) -> None:
         """The state was rebuilt for `assigned`."""
@@ -69,7 +69,7 @@ class Unwatched:
     def polled(self, polled: Polled, now_us: int) -> None:
         """Ignore."""
 
-    def committed(self, records: int, took_us: int, now_us: int) -> None:
+    def committed(self, effects: Sequence[Emit], took_us: int, now_us: int) -> None:
         """Ignore."""
 
     def recovered(self, assigned: frozenset[TopicPartition], took_us: int, now_us: int) -> None:
@@ -213,7 +213,7 @@ class Runner:
         self._producer.commit()  # 8
         self._crash_point(CrashPoint.AFTER_COMMIT)
         now_us = self._now_us()
-        self._watcher.committed(len(effects), now_us - started_us, now_us)
+        self._watcher.committed(effects, now_us - started_us, now_us)
         self._trouble = None
         return True
 

@@ -16,7 +16,7 @@ class KafkaBench:
     """The bench of tests/log_laws.py on Kafka."""
 
     def __init__(self, bootstrap_servers: str, prefix: str) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
         self._create(bootstrap_servers)
         self.connection = {"bootstrap.servers": bootstrap_servers}
         self.log = KafkaLog(self.connection, prefix=prefix)
@@ -27,7 +27,7 @@ class KafkaBench:
     ) -> None:
         """Append a record; return when the broker has it."""
         index = -1 if partition is None else partition
-        self._producer.produce(self._prefix + topic, value, key, index)
+        self._producer.produce(self.prefix + topic, value, key, index)
         assert 0 == self._producer.flush(10)
 
     def flush(self, producer: TransactionalProducer) -> None:
@@ -43,7 +43,7 @@ class KafkaBench:
     def _create(self, bootstrap_servers: str) -> None:
         topics = [
             NewTopic(
-                self._prefix + topic.name,
+                self.prefix + topic.name,
                 num_partitions=1 if topic.sizing == Sizing.SINGLE else PARTITIONS,
                 replication_factor=1,
                 config=topic.config(),

@@ -1,0 +1,179 @@
+"""One stage as an operating-system process: log, runner, telemetry, signals, exit codes.
+
+Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the brokers were away for too long, or refused;
+3 fenced: another process took this slot over, so do not restart it; 4 a position is no longer in
+the log: a person must decide. 137: CRASH_AT=<crash point> was set, for tests.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+from confluent_kafka import KafkaException
+from prometheus_client import REGISTRY, start_http_server
+
+from tradecanary.processors.runtime.kafka_log import KafkaLog
+from tradecanary.processors.runtime.log import Fenced, OffsetLost, Unavailable
+from tradecanary.processors.runtime.runner import CrashPoint, Runner, Stuck, go_on
+from tradecanary.processors.runtime.settings import Settings
+from tradecanary.processors.runtime.task import Task
+from tradecanary.processors.runtime.telemetry import Telemetry
+
+OK, FAILED, FENCED, OFFSET_LOST, CRASHED = 0, 1, 3, 4, 137
+_WARM_UP_STEPS = 50
+_COLLECT_EVERY_US = 10_000_000
+_CODES: Mapping[type[Exception], int] = {
+    Fenced: FENCED,
+    OffsetLost: OFFSET_LOST,
+    Stuck: FAILED,
+    Unavailable: FAILED,
+    KafkaException: FAILED,
+}
+
+
+def run_stage(task: Task, settings: Settings, environment: Mapping[str, str] | None = None) -> int:
+    """Run `task` on Kafka until it is told to stop; return the process's exit code.
+
+    Must be called from the main thread: it takes SIGTERM and SIGINT. Bugs of ours are raised.
+    """
+    environment = os.environ if environment is None else environment
+    say = json_lines().bind(slot=settings.slot)
+    telemetry = Telemetry(task.name, REGISTRY, say.info)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, registry=REGISTRY)
+    say.info("starting", task=task.name, settings=settings.shown())
+    with _stop_signals() as stopping:
+        try:
+            _run(task, settings, telemetry, crash_point_of(environment), stopping)
+        except tuple(_CODES) as failure:
+            code = next(code for kind, code in _CODES.items() if isinstance(failure, kind))
+            say.error(
+                "stopped", task=task.name, kind=type(failure).__name__, problem=str(failure),
+                exit_code=code,
+            )  # fmt: skip
+            return code
+    say.info("stopped", task=task.name, exit_code=OK)
+    return OK
+
+
+def _run(
+    task: Task,
+    settings: Settings,
+    telemetry: Telemetry,
+    crash_point: Callable[[CrashPoint], None],
+    stopping: threading.Event,
+) -> None:
+    linger_s = settings.poll_linger_ms / 1000
+    log = KafkaLog(settings.connection(), prefix=settings.topic_prefix, linger_s=linger_s)
+    runner = Runner(
+        task,
+        log,
+        clock_us,
+        slot=settings.slot,
+        crash_point=crash_point,
+        watcher=telemetry,
+        limit=settings.poll_records,
+    )
+    try:
+        with _rare_garbage_collection() as collect:
+            while not stopping.is_set():
+                runner.step()
+                collect()
+        runner.finish()
+    finally:
+        runner.close()
+        log.close()
+
+
+def clock_us() -> int:
+    """Return the time of this host in microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+def crash_point_of(environment: Mapping[str, str]) -> Callable[[CrashPoint], None]:
+    """Return what ends the process, as kill -9 does, at the point that CRASH_AT names.
+
+    `CRASH_AT=after_send:3` is the third time. Raises ValueError for a point there is not.
+    """
+    if "CRASH_AT" not in environment:
+        return go_on
+    name, _, count = environment["CRASH_AT"].partition(":")
+    chosen, left = CrashPoint(name), int(count or 1)
+
+    def crash(point: CrashPoint) -> None:
+        nonlocal left
+        left -= point == chosen
+        if left == 0:
+            os._exit(CRASHED)
+
+    return crash
+
+
+def json_lines() -> structlog.typing.FilteringBoundLogger:
+    """Return a logger that writes one JSON line per event to standard output."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stdout),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(sort_keys=True, default=str),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+    )
+    return logger
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Turn SIGTERM and SIGINT into an event; the second SIGINT interrupts as usual."""
+    stopping = threading.Event()
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopping.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[Callable[[], None]]:
+    """Give what to call every step: the collector freezes what warmed up, then runs rarely.
+
+    A collection in the middle of a batch would walk every object that the process holds.
+    """
+    steps = 0
+    due_us = clock_us() + _COLLECT_EVERY_US
+
+    def collect() -> None:
+        nonlocal steps, due_us
+        steps += 1
+        if steps == _WARM_UP_STEPS:
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+        elif steps > _WARM_UP_STEPS and clock_us() > due_us:
+            gc.collect()
+            due_us = clock_us() + _COLLECT_EVERY_US
+
+    try:
+        yield collect
+    finally:
+        gc.enable()
+        gc.unfreeze()
