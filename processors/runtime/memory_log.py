@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from tradecanary.processors.runtime.log import OffsetLost
+from tradecanary.processors.runtime.log import GroupConsumer, OffsetLost
 from tradecanary.processors.runtime.memory_broker import MemoryBroker
 from tradecanary.processors.runtime.memory_group import MemoryGroup
 from tradecanary.processors.runtime.memory_partition import MemoryBatch
@@ -118,9 +118,10 @@ class MemoryProducer:
         self._broker.check(self._id, self._epoch)
         self._broker.add(self._id, topic, key, value, partition)
 
-    def send_offsets(self, positions: Mapping[TopicPartition, int], member: MemoryConsumer) -> None:
+    def send_offsets(self, positions: Mapping[TopicPartition, int], member: GroupConsumer) -> None:
         """Add the member's positions; raise Fenced, or Aborted when it was evicted."""
         self._broker.check(self._id, self._epoch)
+        assert isinstance(member, MemoryConsumer), "a member of this log's groups"
         membership = (member.member_id(), member.generation)
         self._broker.add_offsets(self._id, member.group, membership, positions)
 

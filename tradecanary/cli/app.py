@@ -1,0 +1,29 @@
+"""All commands in one place."""
+
+from __future__ import annotations
+
+import typer
+
+from tradecanary.cli import demo, operate, policy, run, status, topics
+
+app = typer.Typer(
+    name="tradecanary",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help=(
+        "Moves order flow to a new build step by step, and takes it back by itself when the new "
+        "build trades worse.\n\nBegin with: tradecanary demo"
+    ),
+)
+app.command()(demo.demo)
+app.add_typer(topics.app, name="topics")
+app.add_typer(run.app, name="run")
+app.command()(operate.start)
+app.command()(status.status)
+for _name, _command in operate.VERBS.items():
+    app.command(_name)(_command)
+app.command()(operate.approve)
+app.command()(operate.kill)
+app.command()(operate.unkill)
+app.add_typer(policy.app, name="policy")

@@ -1,0 +1,91 @@
+"""How a command reaches Kafka: settings, a log, and an operator's hands on it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from confluent_kafka import KafkaException, Producer
+
+from tradecanary.cli.output import Exit, fail
+from tradecanary.operator import Operator
+from tradecanary.processors.runtime.kafka_log import KafkaLog
+from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.processors.runtime.settings import (
+    SERVERS,
+    Settings,
+    SettingsError,
+    load_settings,
+)
+from tradecanary.schemas.partitioning import partition_of
+
+Connection = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap-servers",
+        "-b",
+        help=f"Kafka's address; {SERVERS} or localhost:9092 by default.",
+        show_default=False,
+    ),
+]
+_ANSWER_S = 10.0
+
+
+def settings_of(servers: str | None) -> Settings:
+    """Return the settings of the environment; `servers` wins. Leaves with USAGE on a bad one."""
+    given = os.environ | ({SERVERS: servers} if servers else {})
+    try:
+        return load_settings(given)
+    except SettingsError as wrong:
+        fail(str(wrong), Exit.USAGE)
+
+
+@contextmanager
+def connected(servers: str | None) -> Iterator[Operator]:
+    """Yield an operator on Kafka; leaves with UNREACHABLE when no broker answers."""
+    settings = settings_of(servers)
+    log = KafkaLog(settings.connection(), prefix=settings.topic_prefix)
+    writer = _Writer(settings, log)
+    try:
+        yield Operator(
+            log,
+            writer.append,
+            now_us=lambda: time.time_ns() // 1000,
+            wait=threading.Event().wait,
+            new_id=lambda: uuid.uuid4().hex,  # noqa: TID251 - here the identities come from
+        )
+    except (Unavailable, KafkaException) as away:
+        fail(
+            f"Kafka at {settings.bootstrap_servers} did not answer: {away}. Is it running? "
+            f"Set {SERVERS} or --bootstrap-servers.",
+            Exit.UNREACHABLE,
+        )
+
+
+class _Writer:
+    """Appends single records and waits until the broker has them."""
+
+    def __init__(self, settings: Settings, log: KafkaLog) -> None:
+        self._prefix = settings.topic_prefix
+        self._log = log
+        self._producer = Producer(
+            {
+                **settings.connection(),
+                "enable.idempotence": True,
+                "message.timeout.ms": round(_ANSWER_S * 1000),
+            }
+        )
+
+    def append(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
+        """Append one record; raises Unavailable when it is not acknowledged in time."""
+        if partition is None:
+            partition = partition_of(key, self._log.partitions(topic))
+        self._producer.produce(self._prefix + topic, value, key, partition)
+        if self._producer.flush(_ANSWER_S):
+            raise Unavailable(f"writing to {topic}: no acknowledgement within {_ANSWER_S:g} s")

@@ -1,0 +1,122 @@
+"""`tradecanary demo`: two rollouts in this process, without Kafka."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from tradecanary.cli.decision_json import decision_json
+from tradecanary.cli.output import Exit, err, fail, out, say_json
+from tradecanary.demo import trail
+from tradecanary.demo.rollouts import PLANNED, Planned, play, policy
+from tradecanary.schemas.decisions import Decision
+from tradecanary.schemas.units import CANARY, MICROS, STABLE, US_PER_MS
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the decisions as JSON lines.")]
+
+
+def demo(
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 1,
+    json: _Json = False,  # noqa: FBT002
+    explain: Annotated[
+        str, typer.Option(help="Explain one decision in full, as in slow/3.", metavar="NAME/N")
+    ] = "",
+) -> None:
+    """Play two rollouts in this process: a healthy canary promoted, a slow one taken back.
+
+    No Kafka, no Docker: the same stages, router and publisher on a log in memory, a synthetic
+    market, simulated time. Takes about 30 s.
+    """
+    if explain:
+        _explain(explain, seed)
+        return
+    last = ""
+    if not json:
+        _introduce(seed)
+    for planned in PLANNED:
+        decisions = _played(planned, seed, as_json=json)
+        if not json:
+            out.print(Text(f"  {trail.summary(decisions)}\n", style="bold"))
+            last = f"{planned.name}/{decisions[-1].number}"
+    if not json:
+        out.print("Why was it taken back? Ask:", style="bold")
+        out.print(f"  tradecanary demo --seed {seed} --explain {last}")
+
+
+def _introduce(seed: int) -> None:
+    rules = policy()
+    out.print(
+        f"Two rollouts of strategy momentum, ramp aggressive, synthetic market, seed {seed}.\n"
+        f"The judge 'thresholds' compares from {rules.judge.min_orders} canary orders on and "
+        f"bears {rules.judge.fill_rate_pp:g} pp of fill rate:\nminima that the noise of this "
+        "market can bear; with fewer, plain thresholds roll back healthy canaries.\n",
+        markup=False,
+    )
+
+
+def _played(planned: Planned, seed: int, *, as_json: bool) -> list[Decision]:
+    """Play one rollout, printing each decision as it is made."""
+    decisions: list[Decision] = []
+    if not as_json:
+        out.print(Text(f"{planned.name}: {planned.says}", style="bold cyan"))
+        out.print(Text(f"  {trail.HEADER}", style="dim"))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=as_json) as progress:
+        task = progress.add_task(f"{planned.name}: orders flow")
+        for decision in play(planned, seed):
+            decisions.append(decision)
+            progress.update(task, description=f"{planned.name}: {decision.status.value}")
+            _say(planned, decision, decisions[0].time_us, as_json=as_json)
+    return decisions
+
+
+def _say(planned: Planned, decision: Decision, since_us: int, *, as_json: bool) -> None:
+    if as_json:
+        say_json({"demo": planned.name} | decision_json(decision))
+        return
+    style = trail.STYLES.get(decision.kind, "")
+    out.print(Text(f"  {trail.line(decision, since_us)}", style=style))
+
+
+def _explain(wanted: str, seed: int) -> None:
+    """Play the rollout again (the same seed gives the same bytes) and show one decision."""
+    name, _, number = wanted.partition("/")
+    planned = next((one for one in PLANNED if one.name == name), None)
+    if planned is None or not number.isdigit():
+        names = ", ".join(one.name for one in PLANNED)
+        fail(f"--explain was {wanted!r}; give NAME/N with NAME one of {names}", Exit.USAGE)
+    with err.status(f"playing {name} again"):
+        found = [one for one in play(planned, seed) if one.number == int(number)]
+    if not found:
+        fail(f"{name} has no decision {number}", Exit.USAGE)
+    decision = found[0]
+    out.print(Text(f"{decision.kind.value}: {decision.reason}", style="bold"))
+    out.print(_figures(decision))
+    for check in decision.evidence.checks:
+        mark = "✖" if check.breached else "✔"
+        out.print(f"  {mark} {check.name} {check.value:,.2f} {check.unit} (limit {check.limit:g})")
+    out.print(
+        f"  look {decision.look}, epoch {decision.epoch}, policy {decision.policy_hash[:8]}\n"
+        f"  hash {decision.hash}\n  after {decision.previous_hash or '(the first)'}"
+    )
+
+
+def _figures(decision: Decision) -> Table:
+    table = Table(box=None)
+    table.add_column("")
+    rows = {"orders": "{0.orders:,}", "filled": "{0.filled:,}", "errors": "{0.errors:,}"}
+    found = [trail.evidence_of(decision, variant) for variant in (STABLE, CANARY)]
+    for variant in (STABLE, CANARY):
+        table.add_column(variant, justify="right")
+    for label, form in rows.items():
+        table.add_row(label, *[form.format(one) for one in found])
+    latencies = [one.latency_total_us / max(1, one.latency_n) / US_PER_MS for one in found]
+    table.add_row("mean latency", *[f"{value:.2f} ms" for value in latencies])
+    slippages = [one.slippage_total_milli_bp / max(1, one.slippage_n) / 1000 for one in found]
+    table.add_row("mean slippage", *[f"{value:.2f} bp" for value in slippages])
+    table.add_row("P&L", *[f"{one.pnl_total_micros / MICROS:,.2f}" for one in found])
+    return table

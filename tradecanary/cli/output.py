@@ -1,0 +1,57 @@
+"""How the command line speaks: tables for people, JSON for scripts, exit codes for CI/CD."""
+
+from __future__ import annotations
+
+import json
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Exit(IntEnum):
+    """Exit codes; the same in all commands."""
+
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    NO_ANSWER = 3
+    UNREACHABLE = 4
+
+
+def say_json(value: object) -> None:
+    """Print one JSON value on one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False, sort_keys=False))
+
+
+def fail(text: str, code: Exit) -> NoReturn:
+    """Print what went wrong and leave with `code`."""
+    err.print(text, style="red", markup=False)
+    raise typer.Exit(code)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: `1 h 02 min`, `3 min 20 s`, `12 s`."""
+    whole = int(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def percent(weight_bp: int | None) -> str:
+    """Return basis points as percent, `-` when unknown."""
+    return "-" if weight_bp is None else f"{weight_bp / 100:g} %"
+
+
+def figure(value: float, unit: str = "") -> str:
+    """Return a figure with its unit; counts without decimals."""
+    text = f"{value:,.0f}" if float(value).is_integer() and not unit else f"{value:,.2f}"
+    return f"{text} {unit}".rstrip()
+
+
+View = dict[str, Any]

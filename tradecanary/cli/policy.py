@@ -1,0 +1,122 @@
+"""`tradecanary policy`: check a policy before a rollout depends on it, and look at the presets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from tradecanary.cli.output import Exit, duration, fail, out, percent, say_json
+from tradecanary.processors.decision.policy import Policy, PolicyProblem, preset, read_policy
+from tradecanary.processors.decision.ramps import RAMPS
+
+app = typer.Typer(no_args_is_help=True, help="Check and show policies: ramps, judges, guards.")
+
+_Source = Annotated[
+    str, typer.Argument(help="A YAML file, or a preset: trading-standard, aggressive, steps.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load(source: str) -> Policy:
+    """Return the policy of a preset's name or a file; leaves with USAGE when it cannot be used."""
+    if source in RAMPS:
+        return preset(source)
+    path = Path(source)
+    try:
+        return read_policy(path.read_text(encoding="utf-8"), source)
+    except PolicyProblem as problem:
+        fail(str(problem), Exit.REFUSED)
+    except OSError as missing:
+        fail(
+            f"policy {source!r}: no such file ({missing.strerror}) and no preset of that name; "
+            f"presets: {', '.join(RAMPS)}",
+            Exit.USAGE,
+        )
+
+
+def warnings(policy: Policy) -> list[str]:
+    """Return what is allowed and yet likely a mistake."""
+    found = []
+    guards = policy.guards
+    if guards.loss_budget is None and guards.excess_loss is None:
+        found.append(
+            "guards: neither loss_budget nor excess_loss is set; money is then guarded by the "
+            "judge only"
+        )
+    if policy.judge.kind == "thresholds" and policy.judge.min_orders < 1000:  # noqa: PLR2004
+        found.append(
+            f"judge.min_orders was {policy.judge.min_orders}: plain thresholds looked at with few "
+            "orders roll back most healthy canaries; give them minima that the noise can bear"
+        )
+    needed = max((phase.min_orders for phase in policy.ramp), default=0)
+    if needed < policy.judge.min_orders:
+        found.append(
+            f"judge.min_orders was {policy.judge.min_orders}, more than any phase's min_orders "
+            f"({needed}): the promotion will wait for the judge"
+        )
+    return found
+
+
+@app.command()
+def lint(source: _Source, json: _Json = False) -> None:  # noqa: FBT002
+    """Check a policy: exit 0 when it can be used, 1 with field, value and rule when not.
+
+    Example: tradecanary policy lint momentum.yaml
+    """
+    policy = load(source)
+    found = warnings(policy)
+    if json:
+        say_json({"policy": policy.name, "hash": policy.hash, "warnings": found})
+        return
+    out.print(f"{policy.name}@{policy.hash[:8]} can be used", style="green")
+    for text in found:
+        out.print(f"warning: {text}", style="yellow", markup=False)
+
+
+@app.command()
+def show(source: _Source, json: _Json = False) -> None:  # noqa: FBT002
+    """Show all that a policy says, defaults included.
+
+    Example: tradecanary policy show trading-standard
+    """
+    policy = load(source)
+    if json:
+        say_json(policy.model_dump(mode="json") | {"hash": policy.hash})
+        return
+    table = Table(title=f"{policy.name}@{policy.hash[:8]}", title_justify="left")
+    for column in (
+        "phase",
+        "weight",
+        "min time",
+        "min orders",
+        "max errors",
+        "max p99",
+        "min flow",
+    ):
+        table.add_column(column, justify="left" if column == "phase" else "right")
+    for phase in policy.ramp:
+        criteria = phase.criteria
+        table.add_row(
+            phase.name,
+            percent(phase.weight_bp),
+            duration(phase.min_duration_s),
+            f"{phase.min_orders:,}",
+            _limit(criteria.max_error_rate_pct, "%"),
+            _limit(criteria.max_p99_latency_ms, "ms"),
+            _limit(criteria.min_orders_per_s, "orders/s"),
+        )
+    out.print(table)
+    for name in ("judge", "guards", "data", "approvals"):
+        said = ", ".join(f"{key} {value}" for key, value in getattr(policy, name))
+        out.print(f"[bold]{name}[/bold]: {said}")
+    out.print(
+        f"[bold]watch[/bold] {duration(policy.watch_s)} at 100 %, "
+        f"at most {duration(policy.max_duration_s)} in all"
+    )
+
+
+def _limit(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:g} {unit}"

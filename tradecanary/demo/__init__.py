@@ -1,0 +1,1 @@
+"""Two whole rollouts in one process: the demo."""

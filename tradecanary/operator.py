@@ -1,0 +1,139 @@
+"""What a person or CI/CD does: send a command, wait for the decision that answers it, look.
+
+Reads topics only and writes `commands` and `kill-switch`; the decider answers in `decisions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from tradecanary.processors.decision.model import PartitionState, StrategyState
+from tradecanary.processors.runtime.decision_recovery import recover
+from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.stage import TopicPartition
+from tradecanary.schemas.codec import ContractViolation, decode, encode
+from tradecanary.schemas.decisions import Decision
+from tradecanary.schemas.partitioning import partition_of
+from tradecanary.schemas.routing import Command, CommandKind, KillSwitch, RouterStatus
+from tradecanary.schemas.topics import COMMANDS, DECISIONS, KILL_SWITCH, ROUTER_STATUS
+from tradecanary.schemas.units import US_PER_S
+
+_POLL_S = 0.1
+
+
+class Append(Protocol):
+    """Writes one record outside any transaction and waits until the log has it."""
+
+    def __call__(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
+        """Append it, or raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillAnswer:
+    """How many of the routers heard obey the kill switch as written."""
+
+    heard: int
+    obeying: int
+
+
+class Operator:
+    """One person's hands on the pipeline."""
+
+    def __init__(
+        self,
+        log: Log,
+        append: Append,
+        *,
+        now_us: Callable[[], int],
+        wait: Callable[[float], object],
+        new_id: Callable[[], str],
+    ) -> None:
+        """Work on `log`; `append` writes to it; `new_id` names commands, never twice the same.
+
+        `wait` lets so many seconds pass.
+        """
+        self._new_id = new_id
+        self._log = log
+        self._append = append
+        self._now_us = now_us
+        self._wait = wait
+
+    def states(self) -> Iterator[PartitionState]:
+        """Yield the decider's state of every control partition, as of its last recorded look."""
+        for number in range(self._log.partitions(COMMANDS.name)):
+            yield recover(self._log, number).state
+
+    def state_of(self, strategy: str) -> tuple[PartitionState, StrategyState | None]:
+        """Return the state of the strategy's partition, and the strategy's if it is known."""
+        state = recover(self._log, self._partition(strategy)).state
+        return state, state.strategies.get(strategy)
+
+    def command(
+        self,
+        strategy: str,
+        kind: CommandKind,
+        *,
+        actor: str,
+        reason: str,
+        arguments: str = "{}",
+        timeout_s: float = 10.0,
+    ) -> Decision | None:
+        """Send a command; return the decision that answers it, None when none came in time."""
+        command = Command(
+            id=self._new_id(),
+            strategy=strategy,
+            actor=actor,
+            time_us=self._now_us(),
+            kind=kind,
+            arguments=arguments,
+            reason=reason,
+        )
+        place = TopicPartition(DECISIONS.name, self._partition(strategy))
+        start = self._log.end_offset(place)
+        self._append(COMMANDS.name, strategy.encode(), encode(command))
+        deadline_us = self._now_us() + round(timeout_s * US_PER_S)
+        while True:
+            for record in self._log.read(place, start):
+                start = record.offset + 1
+                decision = decode(Decision, record.value)
+                if decision.command_id == command.id:
+                    return decision
+            if self._now_us() >= deadline_us:
+                return None
+            self._wait(_POLL_S)
+
+    def switch(
+        self, strategy: str, *, killed: bool, actor: str, reason: str, timeout_s: float = 5.0
+    ) -> KillAnswer:
+        """Write the kill switch of `strategy` (or `*`); return who obeys after `timeout_s`."""
+        kill = KillSwitch(strategy, killed, actor, self._now_us(), reason)
+        places = [
+            TopicPartition(ROUTER_STATUS.name, number)
+            for number in range(self._log.partitions(ROUTER_STATUS.name))
+        ]
+        starts = {place: self._log.end_offset(place) for place in places}
+        self._append(KILL_SWITCH.name, strategy.encode(), encode(kill))
+        newest: dict[str, bool] = {}
+        deadline_us = self._now_us() + round(timeout_s * US_PER_S)
+        while self._now_us() < deadline_us:
+            self._wait(_POLL_S)
+            for place in places:
+                for record in self._log.read(place, starts[place]):
+                    starts[place] = record.offset + 1
+                    self._note(newest, record.value, strategy)
+            if newest and all(state == killed for state in newest.values()):
+                break
+        return KillAnswer(len(newest), sum(state == killed for state in newest.values()))
+
+    def _note(self, newest: dict[str, bool], value: bytes | None, strategy: str) -> None:
+        try:
+            status = decode(RouterStatus, value)
+        except ContractViolation:
+            return  # the decider reports it
+        if strategy in {"*", status.strategy}:
+            newest[f"{status.strategy}/{status.router}"] = status.killed
+
+    def _partition(self, strategy: str) -> int:
+        return partition_of(strategy.encode(), self._log.partitions(COMMANDS.name))
