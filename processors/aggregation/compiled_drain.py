@@ -43,9 +43,9 @@ def _key(group: Sequence[int], keys: bytes) -> Key:
 
 def _histograms(groups: Groups) -> dict[int, _Histogram]:
     """Return buckets in rising order and their counts, by row * MEASURE_COUNT + measure."""
-    taken = np.flatnonzero(groups.buckets != FREE)
-    taken = taken[np.argsort(groups.buckets[taken])]
-    places, counts = groups.buckets[taken], groups.counts[taken].tolist()
+    taken = groups.buckets[groups.buckets[:, 0] != FREE]
+    taken = taken[np.argsort(taken[:, 0])]
+    places, counts = taken[:, 0], taken[:, 1].tolist()
     owners = places >> at.BUCKET_BITS
     buckets = ((places & ((1 << at.BUCKET_BITS) - 1)) - at.BUCKET_ZERO).tolist()
     found, starts = np.unique(owners, return_index=True)

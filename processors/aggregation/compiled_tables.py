@@ -39,17 +39,21 @@ def new_groups(rows: int = 256, buckets: int = 1 << 15) -> Groups:
         hashes=np.zeros(rows, np.uint64),
         rows=np.zeros((rows, GROUP_COLUMNS), np.int64),
         keys=np.zeros(rows * _KEY_BYTES + 2 * PAD, np.uint8),
-        buckets=np.full(buckets, FREE, np.int64),
-        counts=np.zeros(buckets, np.int64),
+        buckets=_free_buckets(buckets),
         used=np.zeros(3, np.int64),
     )
+
+
+def _free_buckets(slots: int) -> NDArray[np.int64]:
+    table = np.zeros((slots, 2), np.int64)
+    table[:, 0] = FREE
+    return table
 
 
 def emptied(groups: Groups) -> Groups:
     """Empty the groups in place, at the size they have."""
     groups.table.fill(FREE)
-    groups.buckets.fill(FREE)
-    groups.counts.fill(0)
+    groups.buckets[:] = FREE, 0
     groups.used.fill(0)
     return groups
 
@@ -93,35 +97,30 @@ def grown_groups(old: Groups, record_bytes: int) -> Groups:
     """Return a table that has room for at least one more record of this size."""
     count, used = int(old.used[in_groups.COUNT]), int(old.used[in_groups.BYTES])
     rows = len(old.rows) if 2 * count < len(old.rows) else 2 * len(old.rows)
-    buckets, counts = old.buckets, old.counts
-    if 4 * int(old.used[in_groups.BUCKETS]) > len(buckets):
-        buckets, counts = _spread(buckets, counts, 4 * len(buckets))
+    crowded = 4 * int(old.used[in_groups.BUCKETS]) > len(old.buckets)
     return Groups(
         table=_placed(old.hashes[:count], 4 * rows),
         hashes=_longer(old.hashes, rows),
         rows=_longer(old.rows, rows),
         keys=_longer(old.keys, 2 * (used + record_bytes + PAD)),
-        buckets=buckets,
-        counts=counts,
+        buckets=_spread(old.buckets, 4 * len(old.buckets)) if crowded else old.buckets,
         used=old.used,
     )
 
 
-def _spread(
-    buckets: NDArray[np.int64], counts: NDArray[np.int64], slots: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the histogram counts in a table of `slots`."""
-    taken = np.flatnonzero(buckets != FREE)
-    new, new_counts = np.full(slots, FREE, np.int64), np.zeros(slots, np.int64)
-    products = buckets[taken].astype(np.uint64) * in_groups.GOLDEN
-    homes = (products >> np.uint64(20)).astype(np.int64) & (slots - 1)
-    keys, values = buckets[taken].tolist(), counts[taken].tolist()
-    for key, value, home in zip(keys, values, homes.tolist(), strict=True):
+def _spread(old: NDArray[np.int64], slots: int) -> NDArray[np.int64]:
+    """Return the histogram counts in a table of `slots`, where the pass looks for them."""
+    taken = old[old[:, 0] != FREE]
+    products = (taken[:, 0] >> 2).astype(np.uint64) * in_groups.GOLDEN
+    spread = (products ^ (products >> np.uint64(32))).astype(np.int64)
+    homes = (spread << 2) | (taken[:, 0] & 3)
+    new = _free_buckets(slots)
+    for row, home in zip(taken.tolist(), (homes & (slots - 1)).tolist(), strict=True):
         slot = home
-        while new[slot] != FREE:
+        while new[slot, 0] != FREE:
             slot = (slot + 1) & (slots - 1)
-        new[slot], new_counts[slot] = key, value
-    return new, new_counts
+        new[slot] = row
+    return new
 
 
 def kept_publishers(old: Publishers, keep: NDArray[np.bool_]) -> Publishers:

@@ -71,14 +71,17 @@ _LOW32 = (1 << 32) - 1
 
 
 class Groups(NamedTuple):
-    """All groups since the last drain; in both tables -1 is free."""
+    """All groups since the last drain: an open table of row numbers (-1: free), hashes, rows, keys.
+
+    `buckets` is an open table of histogram places (-1: free) and counts. Four neighbours of a
+    histogram share a cache line: values that are close are counted close to each other.
+    """
 
     table: NDArray[np.int32]
     hashes: NDArray[np.uint64]
     rows: Ints
     keys: Bytes
     buckets: Ints
-    counts: Ints
     used: Ints
 
 
@@ -127,15 +130,17 @@ def find_group(to: Groups, data: Bytes, s: Ints) -> Int:
 
 @inlined
 def _count_bucket(to: Groups, key: int) -> None:
+    """Count one value at a place of the histograms: row, measure and bucket in one number."""
     mask = len(to.buckets) - 1
-    slot = np.int64((np.uint64(key) * GOLDEN) >> np.uint64(20)) & mask
-    while to.buckets[slot] != key:
-        if to.buckets[slot] < 0:
-            to.buckets[slot] = key
+    h = np.uint64(key >> 2) * GOLDEN
+    slot = ((np.int64(h ^ (h >> np.uint64(32))) << 2) | (key & 3)) & mask
+    while to.buckets[slot, 0] != key:
+        if to.buckets[slot, 0] < 0:
+            to.buckets[slot, 0] = key
             to.used[BUCKETS] += 1
             break
         slot = (slot + 1) & mask
-    to.counts[slot] += 1
+    to.buckets[slot, 1] += 1
 
 
 @inlined
