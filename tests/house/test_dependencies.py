@@ -1,0 +1,77 @@
+"""What is imported is declared, and what is declared is imported."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from tests.house.tracked import ROOT, tracked
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def _spelled(distribution: str) -> str:
+    return distribution.lower().replace("_", "-")
+
+
+def _declared(requirements: list[str]) -> set[str]:
+    names = {_spelled(re.split(r"[<>=\[ ]", each)[0]) for each in requirements}
+    return names - {"tradecanary"}
+
+
+CORE = _declared(PROJECT["dependencies"])
+DEMO = CORE | _declared(EXTRAS["demo"])
+PROCESSORS = DEMO | _declared(EXTRAS["processors"])
+
+
+def _imported(files: list[Path]) -> set[str]:
+    """Return the distributions that these files import by name."""
+    modules: set[str] = set()
+    for file in files:
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    known = packages_distributions()
+    ours = modules - sys.stdlib_module_names - {"tradecanary"}
+    return {_spelled(known.get(name, [name])[0]) for name in ours}
+
+
+def test_a_service_needs_only_the_core() -> None:
+    """What a trading service embeds imports the three light packages, and all three."""
+    simulation = Path("producers/simulation")
+    files = [f for f in tracked("schemas/*.py", "producers/*.py") if simulation not in f.parents]
+
+    assert _imported(files) == CORE
+
+
+def test_everything_imported_is_declared() -> None:
+    """The extra `processors` names what all of the distribution imports, and nothing idle."""
+    folders = ("schemas", "producers", "processors", "tradecanary")
+    files = tracked(*(f"{folder}/*.py" for folder in folders))
+
+    assert _imported(files) == PROCESSORS
+
+
+def test_the_demo_needs_no_more_than_it_installs() -> None:
+    """The demo and the command line load without what only the extra `processors` has."""
+    known = packages_distributions()
+    missing = sorted(
+        name for name, owners in known.items() if _spelled(owners[0]) in PROCESSORS - DEMO
+    )
+    script = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing}))\n"
+        "import tradecanary.cli, tradecanary.demo\n"
+        "tradecanary.cli.app(['demo', '--help'])\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert {"numpy", "numba", "prometheus_client"} <= set(missing)
+    assert 0 == answer.returncode, answer.stderr
