@@ -187,7 +187,7 @@ def reading_starts_where_told(bench: Bench) -> None:
     assert () == member.poll(100, 0.2).batches
     member.start_reading(dict.fromkeys(assigned, 0) | {SOURCE: 3})
     assert [(SOURCE, 3, b"3"), (SOURCE, 4, b"4")] == read_by(member, 2)
-    _await_ends(member, assigned)
+    await_ends(member, assigned)
     bench.append(EXECUTIONS.name, b"k", b"5", 0)
     brought: list[Polled] = []
     until(
@@ -202,7 +202,8 @@ def reading_starts_where_told(bench: Bench) -> None:
     member.close()
 
 
-def _await_ends(member: GroupConsumer, assigned: frozenset[TopicPartition]) -> None:
+def await_ends(member: GroupConsumer, assigned: frozenset[TopicPartition]) -> None:
+    """Poll until all of `assigned` are at their end."""
     last: list[Polled] = []
     until(
         lambda: last.append(member.poll(100, 0.1)),

@@ -42,7 +42,12 @@ class KafkaProducer:
         self._client = Producer(
             {**config, "transactional.id": self._id, "error_cb": self._on_error}
         )
-        self._call(self._client.init_transactions, "starting transactions")
+        self._closed = False
+        try:
+            self._call(self._client.init_transactions, "starting transactions")
+        except Exception:
+            self.close()
+            raise
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -103,6 +108,9 @@ class KafkaProducer:
 
     def close(self) -> None:
         """Release the producer within a bounded time; an open transaction is aborted."""
+        if self._closed:
+            return
+        self._closed = True
         self._client.purge(blocking=False)
         close_within(self._client.close, f"producer {self._id}")
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from tests.kafka.bench import KafkaBench
-from tests.log_laws import LAWS, Bench
+from tests.log_laws import LAWS, SOURCE, Bench, await_ends, joined, until
+from tradecanary.processors.runtime.kafka_consumer import is_membership
+from tradecanary.processors.runtime.kafka_log import KafkaLog
+from tradecanary.processors.runtime.log import Aborted, OffsetLost, Unavailable
+from tradecanary.schemas.topics import EXECUTIONS
 
 
 @pytest.fixture
@@ -22,3 +28,69 @@ def bench(bootstrap_servers: str, topic_prefix: str) -> Iterator[KafkaBench]:
 def test_shared_law(bench: KafkaBench, law: Callable[[Bench], None]) -> None:
     """What tests/log_laws.py says of both logs holds on Kafka."""
     law(bench)
+
+
+def test_ends_are_found_anew_after_doubt(bench: KafkaBench) -> None:
+    """The client says once that a partition is at its end; after an outage it is asked again."""
+    bench.append(EXECUTIONS.name, b"k", b"v", 0)
+    member = bench.log.consumer("reader", [EXECUTIONS.name])
+    assigned = joined(member)
+    member.start_reading(dict.fromkeys(assigned, 0))
+    await_ends(member, assigned)
+    member._on_error(KafkaError(KafkaError._TRANSPORT))
+    assert frozenset() == member.poll(100, 0.0).ends
+
+    await_ends(member, assigned)
+    member.close()
+
+
+def test_position_that_expired_stops_the_reader(bench: KafkaBench) -> None:
+    """What retention took is not skipped: a person must decide."""
+    for number in range(5):
+        bench.append(EXECUTIONS.name, b"k", b"%d" % number, 0)
+    admin = AdminClient(bench.connection)
+    place = TopicPartition(bench.prefix + EXECUTIONS.name, 0, 3)
+    for future in admin.delete_records([place]).values():
+        future.result(timeout=10)
+    member = bench.log.consumer("reader", [EXECUTIONS.name])
+    member.start_reading(dict.fromkeys(joined(member), 0))
+
+    assert 3 == bench.log.start_offset(SOURCE)
+    with pytest.raises(OffsetLost, match="partition=0"):
+        until(lambda: member.poll(100, 0.1), lambda: False, "nothing")
+    assert [b"3", b"4"] == [record.value for record in bench.log.read(SOURCE)]
+    member.close()
+
+
+def test_missing_topic_is_named(bootstrap_servers: str, topic_prefix: str) -> None:
+    """It says which topic, and what makes it."""
+    log = KafkaLog({"bootstrap.servers": bootstrap_servers}, prefix=topic_prefix)
+
+    with pytest.raises(Unavailable, match=r"executions \(`tradecanary topics create` makes it\)"):
+        log.partitions(EXECUTIONS.name)
+
+    log.close()
+
+
+def test_group_metadata_without_a_member_is_refused() -> None:
+    """The broker checks nothing when generation or member are missing, so we do."""
+    member = b"CGMDv2:\x02\x00\x00\x00group\x00member\x00\x00"
+
+    assert is_membership(member)
+    assert not is_membership(member.replace(b"member", b""))
+    assert not is_membership(member.replace(b"\x02\x00\x00\x00", b"\xff\xff\xff\xff"))
+
+
+def test_real_group_metadata_has_this_layout(bench: KafkaBench) -> None:
+    """The bytes of the client are as `is_membership` reads them, before and after joining."""
+    member = bench.log.consumer("reader", [EXECUTIONS.name])
+    with pytest.raises(Aborted):
+        member.membership()
+    before = member._client.consumer_group_metadata()
+    joined(member)
+    after = member.membership()
+
+    assert not is_membership(before)
+    assert after.startswith(b"CGMDv2:")
+    assert member.member_id().encode() in after
+    member.close()

@@ -16,8 +16,11 @@ import pytest
 from tests.counting import Counting, copied, produced
 from tests.kafka.bench import KafkaBench
 from tests.kafka.broker import Broker, kafka
+from tests.log_laws import joined
+from tradecanary.processors.runtime.log import GroupConsumer
 from tradecanary.processors.runtime.runner import CrashPoint, Runner
 from tradecanary.processors.runtime.stage_process import CRASHED, FAILED, FENCED, clock_us
+from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.topics import EXECUTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -197,16 +200,29 @@ def test_broker_goes_and_comes_back(broker: Broker, topic_prefix: str) -> None:
         pytest.skip("the broker is somebody else's: it cannot be killed")
     with kafka() as own:
         bench = KafkaBench(own.bootstrap_servers, topic_prefix)
-        task = Counting(idle_flush=True, commit_interval_us=50_000)
-        runner = Runner(task, bench.log, clock_us)
+        process = _Process(bench, "0")
+        process.await_line("recovered")
+        watching = bench.log.consumer("watching", [EXECUTIONS.name])
+        watching.start_reading(dict.fromkeys(joined(watching), 0))
         _fill(bench, 20)
-        _until(runner.step, lambda: _is_done(bench), "all records")
+        _until(lambda: None, lambda: _is_done(bench), "all records")
+        _until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of all partitions")
         own.kill()
-        for _ in range(10):
-            runner.step()
+        _until(lambda: None, lambda: not _ends(watching), "doubt about the ends")
         own.start()
-        _fill(bench, 1, 20)
-        _until(runner.step, lambda: _is_done(bench), "the record after the restart")
-        _until(runner.step, lambda: runner.assigned == task.ended, "the ends of all partitions")
-        runner.close()
+        _until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of idle partitions")
+        _fill(bench, 5, 20)
+        _until(lambda: None, lambda: _is_done(bench), "the records after the restart")
+        process.stop()
+        watching.close()
         bench.close()
+
+        assert 0 == process.popen.wait(_DEADLINE_S)
+        process.lines()
+
+
+def _ends(member: GroupConsumer) -> frozenset[TopicPartition]:
+    polled = member.poll(100, 0.1)
+    if polled.assignment:
+        member.start_reading(dict.fromkeys(polled.assignment, 0))
+    return polled.ends
