@@ -226,7 +226,7 @@ class OrderRouter:
             rearm=breaker.rearm,
             killed=standing.killed,
             lapses=standing.lease.lapses,
-            fallback=self._attested(),
+            fallback=self._attested(standing, breaker),
             counts=counts,
             withdrawals=self._withdrawals.newest,
             backlog=0 if publisher is None else publisher.backlog,
@@ -234,12 +234,12 @@ class OrderRouter:
             dropped=0 if publisher is None else publisher.dropped,
         )
 
-    def _attested(self) -> str:
+    def _attested(self, standing: Standing, breaker: Breaker) -> str:
         """Why orders go to the baseline, and that it is not loaded, if so; else empty."""
-        baseline = self._standing.baseline
-        missing = "" if baseline in self._handlers else f"{baseline} is not loaded"
-        fallback = self._standing.fallback(self._breaker)
-        return "; ".join(text for text in (fallback, missing) if text)
+        fallback = standing.fallback(breaker)
+        if not fallback or standing.baseline in self._handlers:
+            return fallback
+        return f"{fallback}; baseline {standing.baseline} is not loaded"
 
     def _on_canary_outcome(self, error: bool) -> None:  # noqa: FBT001 -- a callback's one fact
         """Feed the breaker; called by the gateway's threads. A trip works at once."""

@@ -79,7 +79,7 @@ def test_the_share_is_right() -> None:
 @given(WEIGHTS, WEIGHTS)
 def test_the_canary_lies_first_and_stable_last(one: int, other: int) -> None:
     """Further arms lie between, so raising any of them takes from stable alone."""
-    canary_bp, arm_bp = sorted((one, other))[0], abs(one - other)
+    canary_bp, arm_bp = min(one, other), abs(one - other)
     stable_bp = 10_000 - canary_bp - arm_bp
     line = bounds({"stable": stable_bp, "arm-b": arm_bp, "canary": canary_bp})
     assert ["canary", "arm-b", "stable"] == [variant for _, variant in line]

@@ -13,6 +13,7 @@ LOADED = ("v1", "v2")
 
 
 def cell(canary_bp: int, region: str = "*", venue: str = "*") -> CellWeights:
+    """Return a cell with this weight for the canary, `v2`; stable is `v1`."""
     weights = (
         VariantWeight("stable", "v1", 10_000 - canary_bp),
         VariantWeight("canary", "v2", canary_bp),
