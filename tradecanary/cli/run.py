@@ -17,7 +17,6 @@ from tradecanary.cli.output import Exit, err, fail
 from tradecanary.processors.aggregation.fastest import fastest_fold
 from tradecanary.processors.runtime.aggregation_task import AggregationTask
 from tradecanary.processors.runtime.decision_task import DecisionTask
-from tradecanary.processors.runtime.stage_process import json_lines, run_stage
 from tradecanary.producers.simulation.faults import parse_fault
 from tradecanary.producers.simulation.market import MarketDataError
 from tradecanary.producers.simulation.service import ServiceSettings
@@ -37,6 +36,8 @@ def aggregation(bootstrap_servers: Connection = None) -> None:
     Stops cleanly on SIGTERM. Several processes share the work: give each its own
     TRADECANARY_SLOT, and keep it over restarts.
     """
+    from tradecanary.processors.runtime.stage_process import run_stage  # not in the demo
+
     settings = settings_of(bootstrap_servers)
     task = AggregationTask(
         slot=settings.slot,
@@ -54,6 +55,8 @@ def decision(bootstrap_servers: Connection = None) -> None:
     Stops cleanly on SIGTERM. A second process (another TRADECANARY_SLOT) takes over when this one
     dies; without any, routers go to their baseline when the lease ends.
     """
+    from tradecanary.processors.runtime.stage_process import run_stage  # not in the demo
+
     settings = settings_of(bootstrap_servers)
     task = DecisionTask(settings.decision_commit_interval_ms * US_PER_MS)
     raise typer.Exit(run_stage(task, settings))
@@ -141,6 +144,8 @@ def _spec(settings: SimSettings, policy: str) -> str:
 
 
 def _trade(settings: SimSettings, seconds: float) -> None:
+    from tradecanary.processors.runtime.stage_process import json_lines  # not in the demo
+
     stop = threading.Event()
 
     def on_signal(_: int, __: FrameType | None) -> None:
