@@ -18,6 +18,7 @@ from tradecanary.processors.aggregation.compiled_tables import (
     emptied,
     grown_groups,
     grown_publishers,
+    has_room,
     kept_publishers,
     new_groups,
     new_publishers,
@@ -30,7 +31,7 @@ from tradecanary.processors.aggregation.folding import (
 )
 from tradecanary.processors.aggregation.kernel_bytes import PAD, Bytes, Ints
 from tradecanary.processors.aggregation.kernel_decode import SCRATCH
-from tradecanary.processors.aggregation.kernel_pass import DONE, FULL, OTHER_SCHEMA, run
+from tradecanary.processors.aggregation.kernel_pass import DONE, FULL, OTHER_SCHEMA, remember, run
 from tradecanary.processors.aggregation.oracle import EventReader
 from tradecanary.processors.aggregation.sequences import (
     PartitionMemory,
@@ -62,10 +63,6 @@ class CompiledFold:
         """Start empty; `older` are released contracts that are still read."""
         self._reader = EventReader(older)
         self._scratch = np.zeros(SCRATCH, np.int64)
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything."""
         self._rows: dict[int, int] = {}
         self._partitions = np.zeros((0, at.PARTITION_COLUMNS), np.int64)
         self._publishers = new_publishers()
@@ -80,9 +77,10 @@ class CompiledFold:
         self._partitions = np.vstack([self._partitions, np.array([facts], np.int64)])
         for source, known in memory.publishers.items():
             name = source.encode()
-            self._publishers = grown_publishers(self._publishers, len(name))
+            if not has_room(self._publishers, len(name)):
+                self._publishers = grown_publishers(self._publishers, len(name))
             padded = np.frombuffer(name + _PADDING, np.uint8)
-            found = at.find_publisher(self._publishers, padded, 0, len(name), row, known.heard_us)
+            found = remember(self._publishers, padded, len(name), row, known.heard_us)
             publisher = self._publishers.rows[found]
             publisher[at.NEXT_SEQ] = known.next_seq
             publisher[at.HOLES] = len(known.holes)

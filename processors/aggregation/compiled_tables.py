@@ -79,6 +79,13 @@ def _placed(hashes: NDArray[np.uint64], slots: int) -> NDArray[np.int32]:
     return table
 
 
+def has_room(publishers: Publishers, name_bytes: int) -> bool:
+    """Return whether one more publisher with a name of this size fits."""
+    count, used = publishers.used.tolist()
+    names = len(publishers.names)
+    return bool(2 * count < len(publishers.rows) and used + name_bytes + PAD < names)
+
+
 def grown_publishers(old: Publishers, record_bytes: int) -> Publishers:
     """Return a table that has room for at least one more record of this size."""
     count, used = (int(n) for n in old.used)

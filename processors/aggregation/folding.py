@@ -55,9 +55,6 @@ class Drained:
 class Fold(Protocol):
     """Folds batches of `executions` into sums."""
 
-    def clear(self) -> None:
-        """Forget everything."""
-
     def restore(self, snapshot: AggregationSnapshot) -> None:
         """Take on the snapshot's partition with what was remembered of it."""
 

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from tradecanary.processors.aggregation.folding import AHEAD_LIMIT_US, LATE_US
-from tradecanary.processors.aggregation.kernel_bytes import PAD, Bytes, Ints, inlined, load64, njit
+from tradecanary.processors.aggregation.kernel_bytes import (
+    PAD,
+    Bytes,
+    Int,
+    Ints,
+    inlined,
+    load64,
+    njit,
+)
 from tradecanary.processors.aggregation.kernel_decode import (
     EVENT_TIME,
     MEASURE_COUNT,
@@ -120,8 +128,16 @@ def _fold_event(
         add_event(groups, find_group(groups, data, s), data, s, max_us, LATE_US)
 
 
-def _compiled(sources: str) -> Any:  # noqa: ANN401 - numba's dispatcher
-    """Return the pass. `sources` is in its cache key: numba sees changes of one file only."""
+def _compiled(sources: str) -> tuple[Any, Any]:
+    """Return both entries. `sources` is in their cache keys: numba sees one file change only."""
+
+    @njit(cache=True, error_model="numpy", _nrt=False)
+    def remember(
+        publishers: Publishers, data: Bytes, end: int, partition_row: int, clock_us: int
+    ) -> Int:
+        """Return the row of the source that is all of `data` up to `end`; there must be room."""
+        _ = sources
+        return find_publisher(publishers, data, 0, end, partition_row, clock_us)
 
     @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
     def run(  # noqa: PLR0913, PLR0917 - arrays: a pass has no object to keep them
@@ -158,7 +174,7 @@ def _compiled(sources: str) -> Any:  # noqa: ANN401 - numba's dispatcher
             _fold_event(data, s, partition_row, partition, publishers, groups, summed)
         return len(ends), DONE, bad_count
 
-    return run
+    return run, remember
 
 
 def _digest() -> str:
@@ -171,4 +187,4 @@ def _digest() -> str:
     return hashlib.sha256(repr((texts, HEADER)).encode()).hexdigest()
 
 
-run = _compiled(_digest())
+run, remember = _compiled(_digest())

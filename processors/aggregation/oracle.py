@@ -171,10 +171,6 @@ class PlainFold:
     def __init__(self, older: tuple[Mapping[str, Any], ...] = ()) -> None:
         """Start empty; `older` are released contracts that are still read."""
         self._reader = EventReader(older)
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything."""
         self._memories: dict[int, PartitionMemory] = {}
         self._groups: dict[GroupKey, _Group] = {}
         self._heard: dict[tuple[int, str], int] = {}

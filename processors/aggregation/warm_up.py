@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tradecanary.processors.aggregation.fastest import fastest_fold
 from tradecanary.processors.aggregation.folding import empty_snapshot
 from tradecanary.processors.stage import TopicPartition
+from tradecanary.schemas.metrics import PublisherState
 from tradecanary.schemas.topics import EXECUTIONS
 
 
@@ -33,7 +34,9 @@ class _NoRecord:
 def warm_up() -> None:
     """Make the machine code of the compiled fold, if it is not in the cache yet."""
     fold = fastest_fold()
-    fold.restore(empty_snapshot(0, 0, from_start=True))
+    known = PublisherState("none", 0, (), 0, -1, -1)
+    start = empty_snapshot(0, 0, from_start=True)
+    fold.restore(replace(start, publishers=(known,)))
     fold.add(0, _NoRecord(TopicPartition(EXECUTIONS.name, 0)), summed=True)
 
 
