@@ -13,24 +13,43 @@ from dataclasses import replace
 from tradecanary.processors.decision.chain import At, Cause, Changed, record
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, reissue
-from tradecanary.processors.decision.policy import PolicyProblem, read_spec
-from tradecanary.processors.decision.transitions import ENDED, Trigger
+from tradecanary.processors.decision.policy import PolicyProblem, RolloutSpec, read_spec
+from tradecanary.processors.decision.routers import attest_problem, heard
+from tradecanary.processors.decision.transitions import ENDED, NO_CANARY, Trigger
 from tradecanary.schemas.decisions import DecisionKind, RolloutStatus
 from tradecanary.schemas.routing import Command, CommandKind
 
-_NO_CANARY = "there is no canary to act on"
+_ANSWERED = 100
+_LONGEST_ARGUMENTS = 1 << 18
+_LONGEST_TEXT = 2_000
 
 
 def in_order(commands: tuple[Command, ...]) -> tuple[Command, ...]:
-    """Return the commands of one look with aborts first: an abort always wins."""
-    return tuple(sorted(commands, key=lambda command: command.kind is not CommandKind.ABORT))
+    """Return the commands of one look in the order to obey them: an abort always wins.
+
+    What came before the last abort comes after it, and finds no canary; but a start before it is
+    aborted with the rest.
+    """
+    last = max(
+        (n for n, command in enumerate(commands) if command.kind is CommandKind.ABORT), default=-1
+    )
+    before, after = commands[: last + 1], commands[last + 1 :]
+    first = [c for c in before if c.kind in {CommandKind.START, CommandKind.ABORT}]
+    return (*first, *(c for c in before if c not in first), *after)
 
 
 def obey(strategy: StrategyState, command: Command, at: At) -> Changed:
-    """Return the strategy after `command`, and the decision that answers it."""
+    """Return the strategy after `command`, and the decision that answers it.
+
+    A command that comes again (its id was answered) changes nothing.
+    """
+    if command.id in strategy.answered:
+        return strategy, ()
+    strategy = replace(strategy, answered=(*strategy.answered, command.id)[-_ANSWERED:])
+    actor, reason = command.actor[:_LONGEST_TEXT], command.reason[:_LONGEST_TEXT]
     cause = Cause(
-        reason=f"{command.kind.value} by {command.actor}: {command.reason}",
-        actor=command.actor,
+        reason=f"{command.kind.value} by {actor}: {reason}",
+        actor=actor,
         command_id=command.id,
     )
     return _HANDLERS[command.kind](strategy, command, cause, at)
@@ -46,7 +65,7 @@ def _why_not(strategy: StrategyState) -> str:
     rollout = strategy.rollout
     if rollout is None or rollout.status in ENDED:
         ended = f" ({rollout.spec.rollout} is {rollout.status.value})" if rollout else ""
-        return f"{_NO_CANARY}{ended}"
+        return f"{NO_CANARY}{ended}"
     return f"{rollout.spec.rollout} is {rollout.status.value}"
 
 
@@ -59,20 +78,16 @@ def _triggering(trigger: Trigger) -> Callable[[StrategyState, Command, Cause, At
 
 
 def _start(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
+    length = len(command.arguments)
+    if length > _LONGEST_ARGUMENTS:
+        why = f"arguments were {length} characters long, at most {_LONGEST_ARGUMENTS} are read"
+        return refused(strategy, cause, at, why)
     try:
         spec = read_spec(command.arguments, f"spec of command {command.id}")
     except PolicyProblem as problem:
         return refused(strategy, cause, at, str(problem))
-    old = strategy.rollout
-    if spec.strategy != strategy.strategy:
-        return refused(strategy, cause, at, f"the spec is for strategy {spec.strategy}")
-    if spec.rollout in strategy.past or (old and old.spec.rollout == spec.rollout):
-        return refused(strategy, cause, at, f"{spec.rollout} was started before; ids are used once")
-    if old is not None and old.status not in ENDED:
-        why = f"{old.spec.rollout} is {old.status.value}; abort it or wait for its end"
-        return refused(strategy, cause, at, why)
-    if strategy.vector is not None and strategy.vector.baseline != spec.stable:
-        why = f"stable was {spec.stable}, but the baseline is {strategy.vector.baseline}"
+    why = _cannot_start(strategy, spec)
+    if why:
         return refused(strategy, cause, at, why)
     rollout = Rollout(spec=spec, starter=command.actor, created_at_us=at.now_us)
     reason = f"{cause.reason}; {spec.rollout} is PENDING: {spec.stable} -> {spec.canary}"
@@ -80,22 +95,48 @@ def _start(strategy: StrategyState, command: Command, cause: Cause, at: At) -> C
     return record(strategy, DecisionKind.HOLD, replace(cause, reason=reason), at)
 
 
+def _cannot_start(strategy: StrategyState, spec: RolloutSpec) -> str:
+    old, vector = strategy.rollout, strategy.vector
+    if spec.strategy != strategy.strategy:
+        return f"the spec is for strategy {spec.strategy}"
+    if spec.rollout in strategy.past or (old and old.spec.rollout == spec.rollout):
+        return f"{spec.rollout} was started before; ids are used once"
+    if old is not None and old.status not in ENDED:
+        return f"{old.spec.rollout} is {old.status.value}; abort it or wait for its end"
+    if vector is not None and vector.baseline != spec.stable:
+        return f"stable was {spec.stable}, but the baseline is {vector.baseline}"
+    return ""
+
+
 def _increase(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed:
+    rollout = strategy.rollout
+    if rollout is not None and rollout.phase.index + 2 >= len(rollout.spec.policy.ramp):
+        return refused(strategy, cause, at, "the next step is the promotion: use promote")
+    return _rise(strategy, Trigger.PHASE_PASSED, cause, at)
+
+
+def _promote(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed:
+    rollout = strategy.rollout
+    if rollout is not None and rollout.status is RolloutStatus.ACTIVE and not rollout.promotable:
+        why = "the judge has not yet found that the canary may be promoted"
+        return refused(strategy, cause, at, why)
+    return _rise(strategy, Trigger.RAMP_COMPLETED, cause, at)
+
+
+def _rise(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Changed:
+    """A person may go on before the minima are met, but not past a router or another person."""
     rollout = strategy.rollout
     if rollout is None or rollout.status is not RolloutStatus.ACTIVE:
         return refused(strategy, cause, at, _why_not(strategy))
-    if strategy.frozen:
-        return refused(strategy, cause, at, strategy.frozen)
-    if rollout.phase.index + 2 >= len(rollout.spec.policy.ramp):
-        return refused(strategy, cause, at, "the next step is the promotion: use promote")
-    changed = apply(strategy, Trigger.PHASE_PASSED, cause, at)
-    return refused(strategy, cause, at, _why_not(strategy)) if changed is None else changed
-
-
-def _promote(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
-    if strategy.frozen:
-        return refused(strategy, cause, at, strategy.frozen)
-    return _triggering(Trigger.RAMP_COMPLETED)(strategy, command, cause, at)
+    gate = "promotion" if trigger is Trigger.RAMP_COMPLETED else next_gate(rollout)
+    waits = gate in gates(rollout) and gate not in rollout.approvals
+    why = (
+        strategy.frozen
+        or attest_problem(rollout.spec, heard(strategy, at.now_us), rollout.horizons)
+        or (f"waiting for approval of {gate}" if waits else "")
+    )
+    changed = None if why else apply(strategy, trigger, cause, at)
+    return refused(strategy, cause, at, why or _why_not(strategy)) if changed is None else changed
 
 
 def _resume(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
@@ -163,7 +204,7 @@ def _rearm(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed
 def _arguments(command: Command) -> Mapping[str, object]:
     try:
         found = json.loads(command.arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tradecanary.processors.decision.chain import Cause
 from tradecanary.processors.decision.evidence import expected_canary_units
 from tradecanary.processors.decision.frontier import Flow
 from tradecanary.processors.decision.model import Rollout
@@ -22,6 +23,11 @@ class DataProblem:
     harm: bool
     reason: str
     check: Check
+
+    @property
+    def cause(self) -> Cause:
+        """The problem as the cause of a decision."""
+        return Cause(self.reason, checks=(self.check,))
 
 
 def data_problem(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | None:

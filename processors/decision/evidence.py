@@ -1,21 +1,29 @@
 """What of the flow is evidence for a rollout: partial sums matched to the vectors that were issued.
 
-Orders of revision 0 (no coin decided) and misrouted orders are never evidence. Only LIVE counts.
+Orders of revision 0 (no coin decided) and misrouted orders are never evidence; the caller hands in
+LIVE groups only. Guards and the pooled sums use every order at once, judges mature cohorts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tradecanary.processors.decision import cohorts
-from tradecanary.processors.decision.cohorts import Cohort
-from tradecanary.processors.decision.model import Burst, Money, PhaseRun, Rollout, Silence
+from tradecanary.processors.decision.cohorts import Cohort, Ripe, Stream
+from tradecanary.processors.decision.model import (
+    Burst,
+    Money,
+    PhaseRun,
+    RevisionFacts,
+    Rollout,
+    Silence,
+)
 from tradecanary.processors.decision.sums import errors_of
-from tradecanary.schemas.execution import Mode
+from tradecanary.schemas.decisions import RolloutStatus
 from tradecanary.schemas.metrics import PartialSums
 from tradecanary.schemas.routing import EVERYWHERE
-from tradecanary.schemas.units import CANARY, COHORT_US, FULL_WEIGHT_BP, STABLE
+from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE
 
 _E9 = 1_000_000_000
 
@@ -40,50 +48,70 @@ def is_misrouted(rollout: Rollout, partial: PartialSums) -> bool:
     return expected.get(partial.variant) != (partial.version, partial.weight_bp)
 
 
-def fold(
-    rollout: Rollout, partials: Iterable[PartialSums], watermark_us: int, now_us: int
-) -> Rollout:
-    """Return the rollout with the look's partial sums taken in."""
-    for partial in partials:
-        if partial.mode is not Mode.LIVE or not in_scope(rollout, partial):
-            continue
-        phase = replace(rollout.phase, all_orders=rollout.phase.all_orders + partial.orders)
-        rollout = replace(rollout, phase=phase)
-        if partial.routing_revision == 0:
-            continue
-        if is_misrouted(rollout, partial):
-            rollout = replace(rollout, misrouted=rollout.misrouted + partial.orders)
-        elif partial.routing_revision in rollout.revisions:
-            rollout = _take_in(rollout, partial, watermark_us, now_us)
-    lost = sum(facts.canary.pnl_micros for facts in rollout.revisions.values())
-    peak = max(rollout.peak_pnl_micros, lost)
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When partial sums are taken in: the watermark up to which cohorts were folded, and now."""
+
+    folded_us: int
+    now_us: int
+
+
+def fold(rollout: Rollout, partials: Collection[PartialSums], at: Moment) -> Rollout:
+    """Return the rollout with a look's LIVE partial sums of its strategy taken in."""
+    if not partials:
+        return rollout
+    if rollout.status is not RolloutStatus.HALTED:
+        orders = rollout.phase.all_orders + sum(partial.orders for partial in partials)
+        rollout = replace(rollout, phase=replace(rollout.phase, all_orders=orders))
+    tossed = [p for p in partials if p.routing_revision and in_scope(rollout, p)]
+    astray = [partial for partial in tossed if is_misrouted(rollout, partial)]
+    if astray:
+        misrouted = rollout.misrouted + sum(partial.orders for partial in astray)
+        rollout = replace(rollout, misrouted=misrouted)
+        tossed = [partial for partial in tossed if not is_misrouted(rollout, partial)]
+    found = [partial for partial in tossed if partial.routing_revision in rollout.revisions]
+    return _take_in(rollout, found, at) if found else rollout
+
+
+def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Rollout:
+    canary = [partial for partial in found if partial.variant == CANARY]
+    stable = [partial for partial in found if partial.variant != CANARY]
+    horizons = rollout.horizons
+    late = sum(
+        partial.orders
+        for partial in found
+        if at.folded_us >= horizons.orders_ripe_at_us(partial.cohort_us)
+    )
+    revisions = _with_money(rollout.revisions, found)
+    earned = sum(facts.canary.pnl_micros for facts in revisions.values())
+    peak = max(rollout.peak_pnl_micros, earned)
     return replace(
         rollout,
+        stable=rollout.stable.plus(stable),
+        canary=rollout.canary.plus(canary),
+        phase=_phase(rollout, stable, canary),
+        revisions=revisions,
         peak_pnl_micros=peak,
-        deepest_micros=max(rollout.deepest_micros, peak - lost),
-    )
-
-
-def _take_in(rollout: Rollout, partial: PartialSums, watermark_us: int, now_us: int) -> Rollout:
-    facts = rollout.revisions[partial.routing_revision]
-    is_canary = partial.variant == CANARY
-    money = _money(facts.canary if is_canary else facts.stable, partial)
-    facts = replace(facts, canary=money) if is_canary else replace(facts, stable=money)
-    ripe_at = partial.cohort_us + COHORT_US + rollout.order_horizon_us
-    late = partial.orders if watermark_us >= ripe_at else 0
-    sums = (rollout.canary if is_canary else rollout.stable).plus(partial)
-    rollout = replace(
-        rollout,
-        canary=sums if is_canary else rollout.canary,
-        stable=rollout.stable if is_canary else sums,
-        revisions=rollout.revisions | {partial.routing_revision: facts},
-        pending=cohorts.add(rollout.pending, partial),
+        deepest_micros=max(rollout.deepest_micros, peak - earned),
+        pending=cohorts.add(rollout.pending, found, horizons, at.folded_us),
         late=rollout.late + late,
-        burst=_burst(rollout.burst, partial, now_us) if is_canary else rollout.burst,
+        burst=_burst(rollout.burst, canary, at.now_us),
+        silence=Silence() if any(partial.orders for partial in canary) else rollout.silence,
     )
-    if facts.phase != rollout.phase.index:
-        return rollout
-    return replace(rollout, phase=_phase(rollout.phase, partial, is_canary=is_canary))
+
+
+def _with_money(
+    revisions: Mapping[int, RevisionFacts], partials: list[PartialSums]
+) -> dict[int, RevisionFacts]:
+    known = dict(revisions)
+    for partial in partials:
+        facts = known[partial.routing_revision]
+        known[partial.routing_revision] = (
+            replace(facts, canary=_money(facts.canary, partial))
+            if partial.variant == CANARY
+            else replace(facts, stable=_money(facts.stable, partial))
+        )
+    return known
 
 
 def _money(money: Money, partial: PartialSums) -> Money:
@@ -96,59 +124,76 @@ def _money(money: Money, partial: PartialSums) -> Money:
     )
 
 
-def _burst(burst: Burst, partial: PartialSums, now_us: int) -> Burst:
-    errors = errors_of(partial)
-    if partial.orders > errors:
-        return Burst(since_us=now_us)
-    return Burst(burst.errors + errors, burst.accounts | partial.error_accounts, burst.since_us)
+def _burst(burst: Burst, canary: list[PartialSums], now_us: int) -> Burst:
+    """One good outcome in a look ends the burst, in whatever order the groups came."""
+    errors, accounts = burst.errors, burst.accounts
+    for partial in canary:
+        more = errors_of(partial)
+        if partial.orders > more:
+            return Burst(since_us=now_us)
+        errors, accounts = errors + more, accounts | partial.error_accounts
+    return Burst(errors, accounts, burst.since_us)
 
 
-def _phase(phase: PhaseRun, partial: PartialSums, *, is_canary: bool) -> PhaseRun:
-    phase = (
-        replace(phase, canary=phase.canary.plus(partial))
-        if is_canary
-        else replace(phase, stable=phase.stable.plus(partial))
+def _phase(rollout: Rollout, stable: list[PartialSums], canary: list[PartialSums]) -> PhaseRun:
+    """Orders that were routed under the running phase's revisions count for it."""
+    phase, revisions = rollout.phase, rollout.revisions
+
+    def own(partials: list[PartialSums]) -> list[PartialSums]:
+        return [p for p in partials if revisions[p.routing_revision].phase == phase.index]
+
+    return replace(
+        phase, stable=phase.stable.plus(own(stable)), canary=phase.canary.plus(own(canary))
     )
-    seen = phase.accounts.get(partial.variant, ())
-    if not partial.account or partial.account in seen:
-        return phase
-    return replace(phase, accounts=phase.accounts | {partial.variant: (*seen, partial.account)})
 
 
 @dataclass(frozen=True, slots=True)
 class Ripened:
-    """The rollout with its mature cohorts taken out, and those cohorts for the judge."""
+    """The rollout with its mature cohorts taken out, and what was mature for the judge."""
 
     rollout: Rollout
-    cohorts: tuple[Cohort, ...]
+    ripe: tuple[Ripe, ...]
 
 
 def ripen(rollout: Rollout, watermark_us: int) -> Ripened:
-    """Take out the cohorts that are mature; a canary silent in them adds to what was expected."""
-    ripe, pending = cohorts.mature(rollout.pending, watermark_us, rollout.order_horizon_us)
-    silence = rollout.silence
-    for cohort in ripe:
+    """Take out what is mature; a canary silent in it adds to what was expected of it."""
+    ripe, pending = cohorts.mature(rollout.pending, rollout.horizons, watermark_us)
+    phase, silence = rollout.phase, rollout.silence
+    for cohort in (found.cohort for found in ripe if found.stream is Stream.ORDERS):
         facts = rollout.revisions[cohort.revision]
+        if facts.phase == phase.index:
+            phase = _counted(phase, cohort)
         if cohort.orders(CANARY) or facts.canary_bp == FULL_WEIGHT_BP:
             silence = Silence()
         else:
-            odds_e9 = facts.canary_bp * _E9 // (FULL_WEIGHT_BP - facts.canary_bp)
-            expected = cohort.orders(STABLE) * odds_e9
-            silence = Silence(silence.expected_e9 + expected)
-    return Ripened(replace(rollout, pending=pending, silence=silence), ripe)
+            expected_e9 = cohort.orders(STABLE) * facts.canary_bp * _E9
+            expected_e9 //= FULL_WEIGHT_BP - facts.canary_bp
+            silence = Silence(silence.expected_e9 + expected_e9)
+    return Ripened(replace(rollout, pending=pending, phase=phase, silence=silence), ripe)
+
+
+def _counted(phase: PhaseRun, cohort: Cohort) -> PhaseRun:
+    """The phase with a mature cohort's orders and active accounts counted by variant."""
+    mature, accounts = dict(phase.mature), dict(phase.accounts)
+    for variant in cohort.variants:
+        mature[variant] = mature.get(variant, 0) + cohort.orders(variant)
+    for variant, active in cohort.accounts.items():
+        known = accounts.get(variant, {})
+        new = [account for account in active if account not in known]
+        if new:
+            accounts[variant] = known | dict.fromkeys(new)
+    return replace(phase, mature=mature, accounts=accounts)
 
 
 def expected_canary_units(rollout: Rollout) -> tuple[float, str]:
     """Return how many canary units were to be heard since the last one, and their name.
 
-    Orders from mature cohorts; by account the accounts active in the phase are counted.
+    From mature cohorts; orders, or by account the accounts active in the phase.
     """
     if rollout.spec.unit != "account":
         return rollout.silence.expected_e9 / _E9, "orders"
-    if rollout.phase.accounts.get(CANARY):
+    canary_bp, accounts = rollout.canary_bp, rollout.phase.accounts
+    if accounts.get(CANARY) or canary_bp == FULL_WEIGHT_BP:
         return 0.0, "accounts"
-    newest = rollout.revisions[max(rollout.revisions)]
-    stable = len(rollout.phase.accounts.get(STABLE, ()))
-    if newest.canary_bp == FULL_WEIGHT_BP:
-        return 0.0, "accounts"
-    return stable * newest.canary_bp / (FULL_WEIGHT_BP - newest.canary_bp), "accounts"
+    stable = len(accounts.get(STABLE, ()))
+    return stable * canary_bp / (FULL_WEIGHT_BP - canary_bp), "accounts"

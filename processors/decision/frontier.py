@@ -2,6 +2,7 @@
 
 A manifest that continues the frontier is accepted, one that lies behind it is ignored and counted,
 a hole before it is a gap: the rollouts halt until an operator resumes (DESIGN 4.2, law 3).
+Clocks count recorded time while a decider looked; its own absence ages nobody's data.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ IDLE_US = 5 * US_PER_S
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A publisher's newest LIVE event, and when the decider heard of it."""
+    """A publisher's newest LIVE event, and when the decider heard of a newer one."""
 
     live_max_us: int
     heard_at_us: int
@@ -28,24 +29,33 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class SourceProgress:
-    """One partition of `executions` as the decider knows it."""
+    """One partition of `executions` as the decider knows it.
+
+    `events_at_us`: when a LIVE event newer than all of its publisher's was last heard of.
+    `confirmed`: whether it was seen caught up since the present decider took over.
+    """
 
     next_offset: int
     caught_up: bool
     caught_up_at_us: int
     events_at_us: int
+    confirmed: bool = False
     watermark_us: int = -1
     publishers: dict[str, Heard] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """All source partitions together, with the running counts of what was lost or bad."""
+    """All source partitions together, with the running counts of what was lost or bad.
+
+    `idle`: no partition has events, so that the watermark goes by recorded time.
+    """
 
     since_us: int
     partitions: dict[int, SourceProgress] = field(default_factory=dict)
     watermark_us: int = -1
     moved_at_us: int = -1
+    idle: bool = False
     events: int = 0
     missing: int = 0
     bad: int = 0
@@ -59,6 +69,10 @@ class Flow:
             (known.caught_up_at_us for known in self.partitions.values()), default=self.since_us
         )
         return max(0, now_us - oldest)
+
+    def is_confirmed(self) -> bool:
+        """Return whether every partition was caught up since the present decider took over."""
+        return bool(self.partitions) and all(p.confirmed for p in self.partitions.values())
 
     def frontiers(self) -> tuple[Frontier, ...]:
         """Return the frontiers for a decision's evidence."""
@@ -93,10 +107,9 @@ def fold(flow: Flow, manifest: MetricsBatch, now_us: int) -> tuple[Flow, Fit]:
         return replace(flow, behind=flow.behind + 1), how
     heard: dict[int, dict[str, Heard]] = {}
     for publisher in manifest.publishers:
-        if publisher.live_max_event_time_us >= 0:
-            heard.setdefault(publisher.partition, {})[publisher.source] = Heard(
-                publisher.live_max_event_time_us, now_us
-            )
+        heard.setdefault(publisher.partition, {})[publisher.source] = Heard(
+            publisher.live_max_event_time_us, now_us
+        )
     partitions = dict(flow.partitions)
     for part in manifest.ranges:
         partitions[part.partition] = _advanced(
@@ -120,19 +133,28 @@ def _advanced(
     old: SourceProgress | None, part: SourceRange, heard: Mapping[str, Heard], now_us: int
 ) -> SourceProgress:
     before = old or SourceProgress(part.first_offset, part.caught_up, now_us, now_us)
-    recent = {
+    known = before.publishers
+    # a publisher that sends only SHADOW or old events would hold the watermark for ever
+    newer = {
         source: mark
-        for source, mark in before.publishers.items()
-        if now_us - mark.heard_at_us < HEARD_US
+        for source, mark in heard.items()
+        if mark.live_max_us > (known[source].live_max_us if source in known else -1)
     }
     return SourceProgress(
-        next_offset=part.next_offset,
+        next_offset=max(before.next_offset, part.next_offset),
         caught_up=part.caught_up,
         caught_up_at_us=now_us if part.caught_up else before.caught_up_at_us,
-        events_at_us=now_us if part.events else before.events_at_us,
+        events_at_us=now_us if newer else before.events_at_us,
+        confirmed=before.confirmed or part.caught_up,
         watermark_us=before.watermark_us,
-        publishers={**recent, **heard},
+        publishers={**_recent(known, now_us), **newer},
     )
+
+
+def _recent(publishers: Mapping[str, Heard], now_us: int) -> dict[str, Heard]:
+    return {
+        source: mark for source, mark in publishers.items() if now_us - mark.heard_at_us < HEARD_US
+    }
 
 
 def advance_watermark(flow: Flow, now_us: int) -> Flow:
@@ -144,31 +166,39 @@ def advance_watermark(flow: Flow, now_us: int) -> Flow:
     partitions: dict[int, SourceProgress] = {}
     marks: list[int] = []
     for number, known in flow.partitions.items():
-        recent = [
-            mark.live_max_us
-            for mark in known.publishers.values()
-            if now_us - mark.heard_at_us < HEARD_US
-        ]
-        mark = max(known.watermark_us, min(recent, default=-1))
+        recent = _recent(known.publishers, now_us).values()
+        mark = max(known.watermark_us, min((heard.live_max_us for heard in recent), default=-1))
         partitions[number] = (
             known if mark == known.watermark_us else replace(known, watermark_us=mark)
         )
-        idle = known.caught_up and now_us - known.events_at_us >= IDLE_US
-        if not idle:
+        if not (known.caught_up and now_us - known.events_at_us >= IDLE_US):
             marks.append(mark)
+    flow = replace(flow, partitions=partitions, idle=not marks)
     target = min(marks) if marks else now_us - IDLE_US
-    if not flow.partitions or target <= flow.watermark_us:
-        return replace(flow, partitions=partitions)
-    return replace(flow, partitions=partitions, watermark_us=target, moved_at_us=now_us)
+    if not partitions or target <= flow.watermark_us:
+        return flow
+    return replace(flow, watermark_us=target, moved_at_us=now_us)
 
 
-def heard_now(flow: Flow, now_us: int) -> Flow:
-    """Return the flow as if just caught up: the age of the data starts at a take-over."""
+def taken_over(flow: Flow, away_us: int) -> Flow:
+    """Return the flow for a new decider: for `away_us` nobody looked, and nobody was to be heard.
+
+    Nothing is confirmed before the new decider has itself seen it.
+    """
     partitions = {
-        number: replace(known, caught_up_at_us=now_us, events_at_us=now_us)
+        number: replace(
+            known,
+            confirmed=False,
+            caught_up_at_us=known.caught_up_at_us + away_us,
+            events_at_us=known.events_at_us + away_us,
+            publishers={
+                source: Heard(mark.live_max_us, mark.heard_at_us + away_us)
+                for source, mark in known.publishers.items()
+            },
+        )
         for number, known in flow.partitions.items()
     }
-    return replace(flow, since_us=now_us, partitions=partitions)
+    return replace(flow, since_us=flow.since_us + away_us, partitions=partitions)
 
 
 def clock_step_us(before: Flow, after: Flow, now_us: int) -> int:
@@ -176,7 +206,7 @@ def clock_step_us(before: Flow, after: Flow, now_us: int) -> int:
 
     min(watermark step, recorded time since the watermark last moved, 5 s).
     """
-    if before.watermark_us < 0 or after.watermark_us <= before.watermark_us:
+    if after.idle or before.watermark_us < 0 or after.watermark_us <= before.watermark_us:
         return 0
     return max(
         0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tradecanary.processors.decision.cohorts import Cohort
+from tradecanary.processors.decision.cohorts import Cohort, Horizons
 from tradecanary.processors.decision.frontier import Flow
 from tradecanary.processors.decision.policy import RolloutSpec
 from tradecanary.processors.decision.sums import Sums
@@ -28,10 +28,16 @@ class LookEvent:
 
 @dataclass(frozen=True, slots=True)
 class RouterSeen:
-    """A router incarnation's newest status, and when the decider heard it."""
+    """A router incarnation's newest status, and when the decider heard it.
+
+    `lapsed_since_us`: since when it says LAPSED under the revision it follows (-1: it does not).
+    `reissued_lapses`: its count of lapses when a revision was last issued for it (-1: never).
+    """
 
     status: RouterStatus
     heard_at_us: int
+    lapsed_since_us: int = -1
+    reissued_lapses: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,11 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRun:
-    """The phase that runs: its clock, its orders, and the flow's counters when it began."""
+    """The phase that runs: its clock, its orders, and the flow's counters when it began.
+
+    `all_orders`: of the whole strategy while the clock may run. `mature` and `accounts`: orders
+    and active accounts by variant, from mature cohorts.
+    """
 
     index: int = 0
     time_us: int = 0
@@ -81,7 +91,8 @@ class PhaseRun:
     events_before: int = 0
     missing_before: int = 0
     bad_before: int = 0
-    accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    mature: dict[str, int] = field(default_factory=dict)
+    accounts: dict[str, dict[str, None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,16 @@ class Rollout:
     hold_reason: str = ""
     outcome: str = ""
 
+    @property
+    def horizons(self) -> Horizons:
+        """The horizons frozen by START."""
+        return Horizons(self.order_horizon_us, self.markout_horizon_us)
+
+    @property
+    def canary_bp(self) -> int:
+        """The canary's weight in the newest vector, 0 before the first."""
+        return self.revisions[max(self.revisions)].canary_bp if self.revisions else 0
+
 
 @dataclass(frozen=True, slots=True)
 class StrategyState:
@@ -139,6 +160,7 @@ class StrategyState:
     orders_at_us: int = -1
     routers: dict[str, RouterSeen] = field(default_factory=dict)
     rollout: Rollout | None = None
+    answered: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
 
 

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from tradecanary.processors.decision.ramps import RAMPS
 from tradecanary.schemas.units import FULL_WEIGHT_BP
 
-_Positive = Annotated[float, Field(gt=0)]
-_NotNegative = Annotated[float, Field(ge=0)]
+_MOST = 10**12
+"""No setting is larger: beyond it microseconds and millionths of money leave exact integers."""
+_Positive = Annotated[float, Field(gt=0, le=_MOST)]
+_NotNegative = Annotated[float, Field(ge=0, le=_MOST)]
+_Count = Annotated[int, Field(ge=0, le=_MOST)]
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class PolicyProblem(ValueError):
@@ -27,7 +33,7 @@ class PolicyProblem(ValueError):
 class Frozen(BaseModel):
     """Settings that never change once read; unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Criteria(Frozen):
@@ -41,10 +47,10 @@ class Criteria(Frozen):
 class Phase(Frozen):
     """One rung of the ramp."""
 
-    name: str = Field(min_length=1)
+    name: _Name
     weight_bp: int = Field(ge=1, le=FULL_WEIGHT_BP)
     min_duration_s: _NotNegative = 0
-    min_orders: int = Field(default=0, ge=0)
+    min_orders: _Count = 0
     criteria: Criteria = Criteria()
 
 
@@ -52,11 +58,11 @@ class Thresholds(Frozen):
     """The plain rules: limits on pooled differences, canary worse than stable."""
 
     kind: Literal["thresholds"] = "thresholds"
-    min_orders: int = Field(default=100, ge=1)
+    min_orders: int = Field(default=100, ge=1, le=_MOST)
     fill_rate_pp: _NotNegative = 1.0
     latency_pct: _NotNegative = 20.0
     slippage_bp: _NotNegative = 0.5
-    pnl_ratio: float = 0.8
+    pnl_ratio: float = Field(default=0.8, ge=-_MOST, le=_MOST)
 
 
 class Guards(Frozen):
@@ -65,12 +71,12 @@ class Guards(Frozen):
     loss_budget: _Positive | None = None
     drawdown: _Positive | None = None
     excess_loss: _Positive | None = None
-    max_orders: Annotated[int, Field(gt=0)] | None = None
+    max_orders: Annotated[int, Field(gt=0, le=_MOST)] | None = None
     max_notional: _Positive | None = None
-    error_burst: int = Field(default=5, ge=2)
-    vanished_orders: int = Field(default=5, ge=1)
+    error_burst: int = Field(default=5, ge=2, le=_MOST)
+    vanished_orders: int = Field(default=5, ge=1, le=_MOST)
     vanished_pct: _NotNegative = 1.0
-    silent_orders: int = Field(default=20, ge=5)
+    silent_orders: int = Field(default=20, ge=5, le=_MOST)
 
 
 class DataLimits(Frozen):
@@ -94,8 +100,8 @@ class Approvals(Frozen):
 class Policy(Frozen):
     """All rules of a rollout."""
 
-    name: str = Field(min_length=1)
-    ramp: tuple[Phase, ...]
+    name: _Name
+    ramp: tuple[Phase, ...] = Field(max_length=100)
     judge: Thresholds = Thresholds()
     guards: Guards = Guards()
     data: DataLimits = DataLimits()
@@ -147,21 +153,21 @@ class Policy(Frozen):
 class Cell(Frozen):
     """A cell's region and venue; `*` stands for all."""
 
-    region: str = "*"
-    venue: str = "*"
+    region: _Name = "*"
+    venue: _Name = "*"
 
 
 class RolloutSpec(Frozen):
     """What `start` asks for: which build replaces which, under which policy."""
 
-    rollout: str = Field(min_length=1)
-    strategy: str = Field(min_length=1)
-    stable: str = Field(min_length=1)
-    canary: str = Field(min_length=1)
+    rollout: _Name
+    strategy: _Name
+    stable: _Name
+    canary: _Name
     policy: Policy
     unit: Literal["order", "account"] = "order"
-    scope: tuple[Cell, ...] = (Cell(),)
-    expected_routers: int = Field(default=1, ge=1)
+    scope: tuple[Cell, ...] = Field(default=(Cell(),), min_length=1, max_length=1000)
+    expected_routers: int = Field(default=1, ge=1, le=_MOST)
 
     @field_validator("policy", mode="before")
     @classmethod
@@ -203,16 +209,47 @@ def read_spec(text: str, origin: str) -> RolloutSpec:
 def _validated(model: type[Any], text: str, origin: str) -> Any:  # noqa: ANN401 - a `model`
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as broken:
-        raise PolicyProblem(f"{origin}: not YAML: {broken}") from broken
+    except (yaml.YAMLError, ValueError, RecursionError) as broken:
+        raise PolicyProblem(f"{origin}: not YAML: {_short(str(broken))}") from broken
     if not isinstance(data, dict):
         raise PolicyProblem(f"{origin}: was {type(data).__name__}, a table of fields is needed")
     try:
         return model.model_validate(data)
     except ValidationError as invalid:
-        lines = [
-            f"  {'.'.join(str(part) for part in error['loc']) or '(whole)'}: "
-            f"was {error.get('input')!r}; {error['msg']}"
-            for error in invalid.errors()
-        ]
+        lines = [_line(model, error) for error in invalid.errors()[:_MOST_LINES]]
         raise PolicyProblem(f"{origin} cannot be used:\n" + "\n".join(lines)) from invalid
+
+
+_MOST_LINES = 20
+_LONGEST_TEXT = 500
+
+
+def _line(model: type[BaseModel], error: ErrorDetails) -> str:
+    """One problem: the field, the value that was there, and what is allowed."""
+    field = ".".join(str(part) for part in error["loc"]) or "(whole)"
+    if error["type"] == "extra_forbidden":
+        names = ", ".join(_table_at(model, error["loc"][:-1]).model_fields)
+        return f"  {_short(field)}: no such field; allowed: {names}"
+    if error["type"] == "missing":
+        return f"  {_short(field)}: is missing"
+    allowed = error["msg"].removeprefix("Value error, ")
+    return f"  {_short(field)}: was {reprlib.repr(error['input'])}; {_short(allowed)}"
+
+
+def _table_at(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
+    """The table of fields that `path` leads to."""
+    for part in path:
+        if part in model.model_fields:
+            known = model.model_fields[str(part)].annotation
+            model = next(
+                kind
+                for kind in (known, *get_args(known))
+                if isinstance(kind, type) and issubclass(kind, BaseModel)
+            )
+    return model
+
+
+def _short(text: str) -> str:
+    """Text that always can be written and read: not endless, no half characters."""
+    cut = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+    return cut.encode("utf-8", "backslashreplace").decode()

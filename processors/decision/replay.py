@@ -30,15 +30,19 @@ class Parts:
     waiting: dict[ManifestName, dict[int, MetricsBatch]] = field(default_factory=dict)
 
     def add(self, part: MetricsBatch) -> MetricsBatch | None:
-        """Return the whole manifest when `part` completes it, else None."""
+        """Return the whole manifest when `part` completes it, else None.
+
+        A slot writes one manifest after the other: what an older one still misses was deleted.
+        """
         if part.parts == 1:
+            self._forget_before(part)
             return part
-        name = name_of(part)
-        parts = self.waiting.setdefault(name, {})
+        parts = self.waiting.setdefault(name_of(part), {})
         parts[part.part] = part
+        self._forget_before(part)
         if len(parts) < part.parts:
             return None
-        del self.waiting[name]
+        del self.waiting[name_of(part)]
         ordered = [parts[number] for number in sorted(parts)]
         return replace(
             ordered[0],
@@ -48,6 +52,10 @@ class Parts:
             publishers=tuple(p for one in ordered for p in one.publishers),
             partials=tuple(p for one in ordered for p in one.partials),
         )
+
+    def _forget_before(self, part: MetricsBatch) -> None:
+        for name in [n for n in self.waiting if n[0] == part.slot and n < name_of(part)]:
+            del self.waiting[name]
 
 
 def name_of(manifest: MetricsBatch) -> ManifestName:

@@ -1,4 +1,4 @@
-"""One look at one rollout: guards, judge, data, phase, in this order (DESIGN 5)."""
+"""One look at one rollout: guards, sample ratio, judge, data, phase (DESIGN 5)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from tradecanary.processors.decision.chain import At, Cause, Changed, record
 from tradecanary.processors.decision.commands import gates, next_gate
 from tradecanary.processors.decision.criteria import PhaseAnswer, PhaseCheck, check_phase
-from tradecanary.processors.decision.data import data_problem
+from tradecanary.processors.decision.data import DataProblem, data_problem
 from tradecanary.processors.decision.guards import GuardInput, check_guards
 from tradecanary.processors.decision.judges import JUDGES
 from tradecanary.processors.decision.judges.judge import Judgement, Verdict
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply
-from tradecanary.processors.decision.routers import attest_problem, heard, open_breakers
+from tradecanary.processors.decision.routers import attest_problem, heard
+from tradecanary.processors.decision.sample_ratio import sample_ratio
 from tradecanary.processors.decision.transitions import CARRYING, Trigger
 from tradecanary.schemas.decisions import DecisionKind, RolloutStatus
 from tradecanary.schemas.units import CANARY, STABLE, US_PER_S
@@ -29,46 +30,91 @@ class Hold:
     cause: Cause
 
 
+_NOTHING_HOLDS = Hold("", Cause(""))
+
+
 def look(strategy: StrategyState, at: At) -> Changed:
-    """Return the strategy after this look at its rollout, and what was decided."""
+    """Return the strategy after this look at its rollout, and what was decided.
+
+    What is broken in the data or in the split holds; it never hides what asks for a roll-back.
+    """
     rollout = strategy.rollout
     if rollout is not None and rollout.status is RolloutStatus.PENDING:
         return _pending(strategy, rollout, at)
     if rollout is None or rollout.status not in CARRYING:
         return strategy, ()
-    strategy, harm = _harm(strategy, rollout, at)
+    problem = data_problem(rollout, at.flow, at.now_us)
+    harm = _harm(strategy, rollout, problem, at)
     if harm is not None:
         return _must(apply(strategy, Trigger.HARM, harm, at))
-    problem = data_problem(rollout, at.flow, at.now_us)
-    if problem is not None:
-        cause = Cause(problem.reason, checks=(problem.check,))
-        if problem.harm:
-            return _must(apply(strategy, Trigger.HARM, cause, at))
-        return _hold(strategy, Hold(problem.code, cause), at)
-    return _forward(strategy, at)
+    strategy, rollout = _latched(strategy, rollout)
+    hold = _broken(rollout, problem)
+    if hold is not None:
+        return _hold(strategy, hold, at)
+    return _forward(strategy, rollout, at)
 
 
-def _harm(strategy: StrategyState, rollout: Rollout, at: At) -> tuple[StrategyState, Cause | None]:
-    """Return why to roll back, a guard before the judge; a promotion verdict is latched."""
-    harm = _guard_harm(strategy, rollout, at)
-    if harm is not None or rollout.status is RolloutStatus.WATCHING:
-        return strategy, harm
+def _broken(rollout: Rollout, problem: DataProblem | None) -> Hold | None:
+    ratio = sample_ratio(rollout)
+    if ratio is not None and ratio[0].breached:
+        return Hold("sample ratio", Cause(ratio[1], checks=(ratio[0],)))
+    return None if problem is None else Hold(problem.code, problem.cause)
+
+
+def _forward(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
+    match rollout.status:
+        case RolloutStatus.ACTIVE:
+            return _active(strategy, rollout, at)
+        case RolloutStatus.WATCHING:
+            return _watching(strategy, rollout, at)
+        case _:
+            return _hold(strategy, _NOTHING_HOLDS, at)
+
+
+def _harm(
+    strategy: StrategyState, rollout: Rollout, problem: DataProblem | None, at: At
+) -> Cause | None:
+    """Return why to roll back, None when nothing asks for it."""
+    found = _guard_harm(strategy, rollout, at) or _judged_harmful(rollout)
+    if found is None and problem is not None and problem.harm:
+        found = problem.cause
+    return found or _criteria_harm(rollout) or _run_out(rollout)
+
+
+def _judged_harmful(rollout: Rollout) -> Cause | None:
+    """At 100 % there is no control, so nothing to judge by."""
+    if rollout.status is RolloutStatus.WATCHING:
+        return None
     judgement = judge(rollout)
-    if judgement.verdict is Verdict.HARMFUL:
-        cause = Cause(judgement.reason, checks=judgement.checks, streams=judgement.streams)
-        return strategy, cause
-    if judgement.promotable and not rollout.promotable:
-        strategy = replace(strategy, rollout=replace(rollout, promotable=True))
-    return strategy, None
+    if judgement.verdict is not Verdict.HARMFUL:
+        return None
+    return Cause(judgement.reason, checks=judgement.checks, streams=judgement.streams)
 
 
-def _forward(strategy: StrategyState, at: At) -> Changed:
-    rollout = strategy.rollout
-    if rollout is not None and rollout.status is RolloutStatus.ACTIVE:
-        return _active(strategy, rollout, at)
-    if rollout is not None and rollout.status is RolloutStatus.WATCHING:
-        return _watching(strategy, rollout, at)
-    return strategy, ()
+def _latched(strategy: StrategyState, rollout: Rollout) -> tuple[StrategyState, Rollout]:
+    """A promotion verdict once reached below 100 % stays reached."""
+    below = rollout.status is not RolloutStatus.WATCHING
+    if below and not rollout.promotable and judge(rollout).promotable:
+        rollout = replace(rollout, promotable=True)
+        strategy = replace(strategy, rollout=rollout)
+    return strategy, rollout
+
+
+def _criteria_harm(rollout: Rollout) -> Cause | None:
+    if rollout.status is RolloutStatus.HALTED or not _criteria_roll_back(rollout):
+        return None
+    check = phase_check(rollout)
+    breached = check.answer is PhaseAnswer.BREACH
+    return Cause(check.reason, checks=check.checks) if breached else None
+
+
+def _run_out(rollout: Rollout) -> Cause | None:
+    """Return that the time for a promotion is over, whatever holds it back."""
+    limit_s = rollout.spec.policy.max_duration_s
+    if rollout.status is RolloutStatus.WATCHING or rollout.time_us <= limit_s * US_PER_S:
+        return None
+    held = f"; held: {rollout.hold_reason}" if rollout.hold else ""
+    return Cause(f"INCONCLUSIVE: no promotion within {limit_s:g} s of phase time{held}")
 
 
 def judge(rollout: Rollout) -> Judgement:
@@ -107,7 +153,7 @@ def _guard_harm(strategy: StrategyState, rollout: Rollout, at: At) -> Cause | No
 def _hold(strategy: StrategyState, hold: Hold, at: At) -> Changed:
     """Keep the hold; a new reason is written once, an ended one is only forgotten."""
     rollout = strategy.rollout
-    if rollout is None:
+    if rollout is None or (rollout.hold, rollout.hold_reason) == (hold.code, hold.cause.reason):
         return strategy, ()
     new = hold.code != rollout.hold
     held = replace(rollout, hold=hold.code, hold_reason=hold.cause.reason)
@@ -157,13 +203,7 @@ def _gate(strategy: StrategyState, rollout: Rollout, gate: str) -> Hold | None:
 
 
 def _active(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
-    policy = rollout.spec.policy
-    if rollout.time_us > policy.max_duration_s * US_PER_S:
-        reason = f"INCONCLUSIVE: no promotion within {policy.max_duration_s:g} s of phase time"
-        return _must(apply(strategy, Trigger.HARM, Cause(reason), at))
     check = phase_check(rollout)
-    if check.answer is PhaseAnswer.BREACH and _criteria_roll_back(rollout):
-        return _must(apply(strategy, Trigger.HARM, Cause(check.reason, checks=check.checks), at))
     if check.answer is PhaseAnswer.PASSED:
         return _rise(strategy, rollout, check, at)
     code = _CRITERIA_HOLDS[check.answer]
@@ -177,16 +217,6 @@ _CRITERIA_HOLDS = {
 }
 
 
-def _routers_hold(rollout: Rollout, strategy: StrategyState, at: At) -> Hold | None:
-    """All routers heard must have the version loaded, and no breaker may be open."""
-    statuses = heard(strategy, at.now_us)
-    problem = attest_problem(rollout.spec, statuses)
-    breakers = open_breakers(statuses)
-    if breakers and not problem:
-        problem = f"breaker open at {', '.join(breakers)}: find out why, then rearm"
-    return Hold("attest", Cause(problem)) if problem else None
-
-
 def _rise(strategy: StrategyState, rollout: Rollout, check: PhaseCheck, at: At) -> Changed:
     ramp = rollout.spec.policy.ramp
     index = rollout.phase.index + 1
@@ -194,7 +224,10 @@ def _rise(strategy: StrategyState, rollout: Rollout, check: PhaseCheck, at: At) 
     if promotes and not rollout.promotable:
         reason = f"phase passed, but no promotion verdict yet: {judge(rollout).reason}"
         return _hold(strategy, Hold("verdict", Cause(reason)), at)
-    hold = _routers_hold(rollout, strategy, at) or _gate(strategy, rollout, next_gate(rollout))
+    hold = _gate(strategy, rollout, next_gate(rollout))
+    problem = attest_problem(rollout.spec, heard(strategy, at.now_us), rollout.horizons)
+    if problem:
+        hold = Hold("attest", Cause(problem))
     if hold is not None:
         return _hold(strategy, hold, at)
     orders, stable = rollout.phase.canary.orders, rollout.phase.stable.orders
@@ -210,10 +243,10 @@ def _rise(strategy: StrategyState, rollout: Rollout, check: PhaseCheck, at: At) 
 def _watching(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
     """No control is left: only guards and absolute criteria act, then the rollout finishes."""
     check = phase_check(rollout)
-    if check.answer is PhaseAnswer.BREACH and _criteria_roll_back(rollout):
-        return _must(apply(strategy, Trigger.HARM, Cause(check.reason, checks=check.checks), at))
+    if check.answer is PhaseAnswer.BREACH:
+        return _hold(strategy, Hold("criteria", Cause(check.reason, checks=check.checks)), at)
     if strategy.killed or rollout.phase.time_us < rollout.spec.policy.watch_s * US_PER_S:
-        return strategy, ()
+        return _hold(strategy, _NOTHING_HOLDS, at)
     seconds = rollout.spec.policy.watch_s
     reason = f"watched for {seconds:g} s at 100 %; {rollout.spec.canary} is the new baseline"
     return _must(apply(strategy, Trigger.WATCH_OVER, Cause(reason), at))

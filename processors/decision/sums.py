@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tradecanary.schemas.decisions import VariantEvidence
@@ -23,14 +23,16 @@ class MeasureTotal:
     total_sq: int = 0
     histogram: dict[int, int] = field(default_factory=dict)
 
-    def plus(self, more: MeasureSums) -> MeasureTotal:
-        """Return the merged total."""
-        histogram = dict(self.histogram)
-        for bucket, count in zip(more.buckets, more.bucket_counts, strict=True):
-            histogram[bucket] = histogram.get(bucket, 0) + count
-        return MeasureTotal(
-            self.n + more.n, self.total + more.total, self.total_sq + more.total_sq, histogram
-        )
+    def plus(self, more: Iterable[MeasureSums]) -> MeasureTotal:
+        """Return the merged total; the histogram is copied once, however much is added."""
+        n, total, total_sq, histogram = self.n, self.total, self.total_sq, dict(self.histogram)
+        for sums in more:
+            n += sums.n
+            total += sums.total
+            total_sq += sums.total_sq
+            for bucket, count in zip(sums.buckets, sums.bucket_counts, strict=True):
+                histogram[bucket] = histogram.get(bucket, 0) + count
+        return MeasureTotal(n, total, total_sq, histogram)
 
 
 _NOTHING = MeasureTotal()
@@ -49,22 +51,29 @@ class Sums:
     error_accounts: int = 0
     measures: dict[str, MeasureTotal] = field(default_factory=dict)
 
-    def plus(self, partial: PartialSums) -> Sums:
-        """Return these sums with one group's partial sums added."""
-        measures = dict(self.measures)
-        for more in partial.measures:
-            measures[more.name] = measures.get(more.name, _NOTHING).plus(more)
+    def plus(self, partials: Collection[PartialSums]) -> Sums:
+        """Return these sums with groups' partial sums added."""
+        if not partials:
+            return self
+        statuses, accounts = list(self.statuses), self.error_accounts
+        by_name: dict[str, list[MeasureSums]] = {}
+        for partial in partials:
+            accounts |= partial.error_accounts
+            for index, count in enumerate(partial.status_counts):
+                statuses[index] += count
+            for measure in partial.measures:
+                by_name.setdefault(measure.name, []).append(measure)
+        added = {name: self.measure(name).plus(more) for name, more in by_name.items()}
         return Sums(
-            orders=self.orders + partial.orders,
-            markouts=self.markouts + partial.markouts,
-            statuses=tuple(
-                a + b for a, b in zip(self.statuses, partial.status_counts, strict=True)
-            ),
-            late=self.late + partial.late,
-            unbenchmarked=self.unbenchmarked + partial.unbenchmarked,
-            unacknowledged=self.unacknowledged + partial.unacknowledged,
-            error_accounts=self.error_accounts | partial.error_accounts,
-            measures=measures,
+            orders=self.orders + sum(partial.orders for partial in partials),
+            markouts=self.markouts + sum(partial.markouts for partial in partials),
+            statuses=tuple(statuses),
+            late=self.late + sum(partial.late for partial in partials),
+            unbenchmarked=self.unbenchmarked + sum(partial.unbenchmarked for partial in partials),
+            unacknowledged=self.unacknowledged
+            + sum(partial.unacknowledged for partial in partials),
+            error_accounts=accounts,
+            measures=self.measures | added,
         )
 
     @property
@@ -102,11 +111,3 @@ class Sums:
 def errors_of(partial: PartialSums) -> int:
     """Return how many orders of the group were REJECTED or TIMED_OUT."""
     return sum(partial.status_counts[index] for index in _ERRORS)
-
-
-def merged(partials: Iterable[PartialSums]) -> Sums:
-    """Return the sums of all `partials`."""
-    sums = Sums()
-    for partial in partials:
-        sums = sums.plus(partial)
-    return sums

@@ -61,3 +61,4 @@ TRANSITIONS: Mapping[tuple[RolloutStatus, Trigger], tuple[RolloutStatus, Decisio
 ENDED = frozenset({_PROMOTED, _ROLLED_BACK})
 CARRYING = frozenset({_ACTIVE, _HALTED, _WATCHING})
 """Statuses in which the canary may be given orders."""
+NO_CANARY = "there is no canary to act on"

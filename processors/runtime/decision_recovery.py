@@ -44,14 +44,14 @@ def manifests_from(log: Log, partition: int, start: int) -> dict[ManifestName, M
 
 
 def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:
-    """Return the commands of a partition from offset `start`, by id."""
+    """Return the commands of a partition from offset `start`, by id: the first one is obeyed."""
     found: dict[str, Command] = {}
     for record in log.read(TopicPartition(COMMANDS.name, partition), start):
         try:
             command = decode(Command, record.value)
         except ContractViolation:
             continue  # the live decider sent it to dead letters
-        found[command.id] = command
+        found.setdefault(command.id, command)
     return found
 
 

@@ -6,7 +6,7 @@ and their state every 10 s; the looks in between are folded again at a restart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tradecanary.processors.dead_letters import dead_letter
@@ -20,7 +20,8 @@ from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPa
 from tradecanary.schemas.codec import ContractViolation, decode
 from tradecanary.schemas.decisions import RouterFact
 from tradecanary.schemas.metrics import MetricsBatch
-from tradecanary.schemas.routing import Command, KillSwitch, RouterStatus
+from tradecanary.schemas.partitioning import partition_of
+from tradecanary.schemas.routing import EVERYWHERE, Command, KillSwitch, RouterStatus
 from tradecanary.schemas.topics import (
     COMMANDS,
     DECISION_INPUTS,
@@ -48,12 +49,14 @@ class _Inbox:
     parts: Parts = field(default_factory=Parts)
     part_offsets: dict[ManifestName, int] = field(default_factory=dict)
     commands_at_end: bool = False
+    metrics_read: bool = False
     looked_at_us: int = -1
     snapshot_at_us: int = -1
     epoch: int = 0
 
-    def has_input(self) -> bool:
-        return bool(self.manifests or self.commands or self.routers or self.kills)
+    def is_due(self, now_us: int) -> bool:
+        received = self.manifests or self.commands or self.routers or self.kills
+        return bool(received) or now_us - self.looked_at_us >= IDLE_LOOK_US
 
 
 class DecisionTask:
@@ -84,6 +87,7 @@ class DecisionTask:
         if any(partitions != owned[0] for partitions in owned):
             raise AssertionError(f"a decider must own equal partition sets, was {owned}")
         self._inboxes, self._dead, self._log = {}, [], log
+        self._kills, self._kills_at_end = {}, False
         positions: dict[TopicPartition, int] = {}
         for number in owned[0]:
             found = recover(log, number)
@@ -96,8 +100,6 @@ class DecisionTask:
             }
             self._inboxes[number] = _Inbox(found.state, starts, epoch=found.state.epoch + 1)
             positions |= {TopicPartition(topic, number): o for topic, o in starts.items()}
-        for inbox in self._inboxes.values():
-            self._offer_kills(inbox, self._kills.values())
         return positions
 
     def absorb(self, polled: Polled, now_us: int) -> None:  # noqa: ARG002 - a look has its own time
@@ -112,32 +114,38 @@ class DecisionTask:
                 except ContractViolation as broken:
                     self._dead.append(dead_letter(self.name, batch, index, str(broken)))
             inbox.positions[batch.partition.topic] = batch.last_offset + 1
-        for end in polled.ends:
-            if end.topic == COMMANDS.name and end.partition in self._inboxes:
-                self._inboxes[end.partition].commands_at_end = True
+        for topic, number in polled.ends:
+            if topic == COMMANDS.name:
+                self._inboxes[number].commands_at_end = True
+            if topic == METRICS.name:
+                self._inboxes[number].metrics_read = True
 
     def absorb_side(self, records: Sequence[LogRecord], at_end: bool, now_us: int) -> None:  # noqa: ARG002, FBT001
-        """Take kill-switch records; every partition sees each change once."""
+        """Take kill-switch records: first what holds now, then every change, in order."""
         for record in records:
             try:
                 kill = decode(KillSwitch, record.value)
             except ContractViolation:
                 continue  # a kill that cannot be read must not stop the reader; routers report it
             self._kills[kill.strategy] = kill
+            if self._kills_at_end:
+                for inbox in self._inboxes.values():
+                    inbox.kills.append(kill)
+        if at_end and not self._kills_at_end:
+            self._kills_at_end = True
             for inbox in self._inboxes.values():
-                self._offer_kills(inbox, (kill,))
-        self._kills_at_end = at_end
+                known = inbox.state.kills
+                inbox.kills += [k for name, k in self._kills.items() if known.get(name) != k]
 
     def flush(self, now_us: int) -> Sequence[Emit]:
-        """Return one look per partition with input, and at least one a second."""
-        emits: list[Emit] = []
-        for inbox in self._inboxes.values():
-            idle_us = now_us - inbox.looked_at_us
-            if inbox.has_input() or idle_us >= IDLE_LOOK_US:
-                emits += self._look(inbox, now_us)
-        if emits or self._dead:
-            emits += self._dead
-            self._dead = []
+        """Return a look of every partition when one has input, and at least once a second."""
+        inboxes = self._inboxes.values()
+        if not self._dead and not any(inbox.is_due(now_us) for inbox in inboxes):
+            return ()
+        emits = self._dead
+        self._dead = []
+        for inbox in inboxes:
+            emits += self._look(inbox, now_us)
         return emits
 
     def positions(self) -> Mapping[TopicPartition, int]:
@@ -164,22 +172,34 @@ class DecisionTask:
             case METRICS.name:
                 self._take_part(inbox, decode(MetricsBatch, value), batch.offset(index))
             case COMMANDS.name:
-                inbox.commands.append(decode(Command, value))
+                command = decode(Command, value)
+                self._check_place(command.strategy, batch)
+                inbox.commands.append(command)
             case _:
                 status = decode(RouterStatus, value)
+                self._check_place(status.strategy, batch)
                 inbox.routers.append(RouterFact(status, batch.timestamp_ms(index)))
+
+    def _check_place(self, strategy: str, batch: Batch) -> None:
+        """Elsewhere a second decider would decide on the strategy; `*` is none."""
+        assert self._log is not None, "recover comes before absorb"
+        count = self._log.partitions(batch.partition.topic)
+        right = partition_of(strategy.encode(), count)
+        if right != batch.partition.partition:
+            raise ContractViolation(
+                f"strategy {strategy!r} belongs on partition {right} of {count}"
+            )
+        if strategy == EVERYWHERE:
+            raise ContractViolation("strategy was '*', which is no strategy's name")
 
     def _take_part(self, inbox: _Inbox, part: MetricsBatch, offset: int) -> None:
         whole = inbox.parts.add(part)
         if whole is None:
             inbox.part_offsets.setdefault(name_of(part), offset)
-            return
-        inbox.part_offsets.pop(name_of(part), None)
-        inbox.manifests.append(whole)
-
-    def _offer_kills(self, inbox: _Inbox, kills: Iterable[KillSwitch]) -> None:
-        known = inbox.state.kills
-        inbox.kills += [kill for kill in kills if known.get(kill.strategy) != kill]
+        else:
+            inbox.manifests.append(whole)
+        waiting = inbox.parts.waiting
+        inbox.part_offsets = {n: at for n, at in inbox.part_offsets.items() if n in waiting}
 
     def _look(self, inbox: _Inbox, now_us: int) -> list[Emit]:
         event = LookEvent(
@@ -189,7 +209,7 @@ class DecisionTask:
             commands=tuple(inbox.commands),
             routers=tuple(inbox.routers),
             kills=tuple(inbox.kills),
-            at_end=inbox.commands_at_end and self._kills_at_end,
+            at_end=inbox.commands_at_end and inbox.metrics_read and self._kills_at_end,
         )
         inbox.state, effects = step(inbox.state, event)
         for received in (inbox.manifests, inbox.commands, inbox.routers, inbox.kills):

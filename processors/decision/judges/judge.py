@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from tradecanary.processors.decision.cohorts import Cohort
+from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.policy import Thresholds
 from tradecanary.schemas.decisions import Check, StreamEvidence, VariantEvidence
 
@@ -41,11 +41,11 @@ class Judgement:
 class Judge:
     """One row of the table.
 
-    `fold(state, settings, cohort)` takes in one mature cohort; `judge(state, settings, stable,
-    canary)` weighs it with the pooled evidence since the start of the rollout.
+    `fold(state, settings, ripe)` takes in one stream of a mature cohort; `judge(state, settings,
+    stable, canary)` weighs it with the pooled evidence since the start of the rollout.
     `criteria_roll_back`: whether a breached criterion of a phase rolls back by default.
     """
 
-    fold: Callable[[JudgeState, Settings, Cohort], JudgeState]
+    fold: Callable[[JudgeState, Settings, Ripe], JudgeState]
     judge: Callable[[JudgeState, Settings, VariantEvidence, VariantEvidence], Judgement]
     criteria_roll_back: bool

@@ -9,7 +9,7 @@ few orders, plain thresholds roll back healthy canaries: give them minima that n
 
 from __future__ import annotations
 
-from tradecanary.processors.decision.cohorts import Cohort
+from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.judges.judge import (
     Judge,
     Judgement,
@@ -118,7 +118,7 @@ def _judge(
     return Judgement(Verdict.HEALTHY, promotable=True, reason=reason, checks=checks)
 
 
-def _fold(state: JudgeState, _: Settings, __: Cohort) -> JudgeState:
+def _fold(state: JudgeState, _: Settings, __: Ripe) -> JudgeState:
     return state  # pooled evidence is all that the plain rules look at
 
 
