@@ -9,7 +9,9 @@ FUNCTION_LINES = 60
 
 # What may be longer, how long, and why. Raise a number in the commit that needs it.
 LONGER_FILES: dict[str, tuple[int, str]] = {}
-LONGER_FUNCTIONS: dict[str, tuple[int, str]] = {}
+LONGER_FUNCTIONS: dict[str, tuple[int, str]] = {
+    "tradecanary/cli/run.py:router_sim": (70, "an option a line: a table, not a procedure"),
+}
 
 
 def _file_lines() -> dict[str, int]:
