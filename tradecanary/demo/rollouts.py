@@ -42,14 +42,14 @@ def policy() -> Policy:
     """Return the demo's policy: ramp `aggressive`, minima that the noise of its market can bear.
 
     Looked at every 50 ms from few orders on, plain thresholds roll back most healthy canaries; with
-    400 orders and 3 pp of fill rate the demo's do not. The sequential judge needs no such minima.
+    400 orders and 5 pp of fill rate the demo's do not. The sequential judge needs no such minima.
     """
     phases = [dict(phase) for phase in RAMPS["aggressive"]]
     return Policy.model_validate(
         {
             "name": "demo",
             "ramp": phases,
-            "judge": {"kind": "thresholds", "min_orders": 400, "fill_rate_pp": 3.0},
+            "judge": {"kind": "thresholds", "min_orders": 400, "fill_rate_pp": 5.0},
             "guards": {"loss_budget": 5000},
             "watch_s": 20,
         }
@@ -62,7 +62,7 @@ def play(planned: Planned, seed: int) -> Iterator[Decision]:
     versions = {str(stable.version): stable, str(canary.version): canary}
     market = synthetic_market(seed, 4 * 3600 * US_PER_S)
     fault = parse_fault(planned.fault) if planned.fault else None
-    settings = ServiceSettings(orders_per_s=250.0, seed=seed, fault=fault)
+    settings = ServiceSettings(orders_per_s=160.0, seed=seed, fault=fault)
     world = World(_EPOCH_US)
     world.add_gateway(
         market,
