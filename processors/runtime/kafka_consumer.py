@@ -82,6 +82,7 @@ class Fetcher:
         self._names = names
         self._linger_s = linger_s
         self._ends: dict[TopicPartition, int] = {}
+        self._has_one_topic = False
         self._asked: dict[TopicPartition, ClientPartition] = {}
 
     @property
@@ -92,6 +93,7 @@ class Fetcher:
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions from these offsets, and no others."""
         self._ends.clear()
+        self._has_one_topic = len({place.topic for place in positions}) == 1
         self._client.assign(
             [self._names.client_partition(place, at) for place, at in positions.items()]
         )
@@ -121,7 +123,7 @@ class Fetcher:
 
     def batches(self, messages: list[Message]) -> tuple[KafkaBatch, ...]:
         """Return the records by partition, ends noted; raise OffsetLost or Unavailable."""
-        if any(error is not None for error in map(Message.error, messages)):
+        if any(map(Message.error, messages)):
             messages = list(self._sift(messages))
         found = []
         for place, run in self._by_partition(messages):
@@ -144,7 +146,13 @@ class Fetcher:
     def _by_partition(
         self, messages: list[Message]
     ) -> Iterable[tuple[TopicPartition, list[Message]]]:
+        if not messages:
+            return ()
         runs: dict[TopicPartition, list[Message]] = {}
+        if self._has_one_topic:
+            numbers = list(map(Message.partition, messages))
+            if numbers.count(numbers[0]) == len(numbers):  # as when a partition catches up
+                return ((self._place(messages[0]), messages),)
         for topic, same_topic in groupby(messages, Message.topic):
             for partition, run in groupby(same_topic, Message.partition):
                 assert topic is not None
