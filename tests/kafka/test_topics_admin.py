@@ -9,10 +9,12 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from tests.log_laws import until
 from tradecanary.processors.runtime import topics_admin
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import (
+    TopicResult,
     TopicState,
     check_topics,
     create_topics,
@@ -69,8 +71,12 @@ def test_changed_policy_is_refused(
     for future in admin.incremental_alter_configs([change]).values():
         future.result(timeout=10)
 
-    wrong = [result for result in check_topics(settings) if result.problem]
-
+    wrong: list[TopicResult] = []  # the broker applies a change a moment after it said so
+    until(
+        lambda: wrong.extend(result for result in check_topics(settings) if result.problem),
+        lambda: wrong,
+        "the change",
+    )
     assert [topic_prefix + topic] == [result.name for result in wrong]
     assert f"{setting} was {value}" in wrong[0].problem
 
