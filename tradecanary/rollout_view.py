@@ -16,7 +16,7 @@ from tradecanary.processors.decision.model import PartitionState, Rollout, Strat
 from tradecanary.processors.decision.rollout_look import judge
 from tradecanary.processors.decision.routers import heard
 from tradecanary.processors.decision.transitions import CARRYING, ENDED
-from tradecanary.schemas.decisions import Check, VariantEvidence
+from tradecanary.schemas.decisions import Check, RolloutStatus, VariantEvidence
 from tradecanary.schemas.routing import LeaseState
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, MICROS, STABLE, US_PER_MS, US_PER_S
 
@@ -119,6 +119,8 @@ def _check(check: Check) -> View:
 
 
 def _set_weight_bp(strategy: StrategyState, rollout: Rollout) -> int:
+    if rollout.status is RolloutStatus.PROMOTED:
+        return FULL_WEIGHT_BP
     facts = rollout.revisions.get(strategy.revision)
     return facts.canary_bp if facts and rollout.status in CARRYING else 0
 

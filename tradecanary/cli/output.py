@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import IntEnum
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+_WIDE = 120
+"""Columns where nobody looks: in a pipe or a file nothing is cut."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+err = Console(
+    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _WIDE
+)
 
 
 class Exit(IntEnum):

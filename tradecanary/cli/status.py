@@ -88,7 +88,7 @@ def _rollout_rows(head: Table, rollout: View) -> None:
     head.add_row(
         "Phase:",
         f"{phase['number']} of {phase['of']} {phase['name']}   "
-        f"{phase['orders']:,} of {phase['orders_required']:,} orders   "
+        f"{_orders(phase)}   "
         f"{duration(phase['elapsed_s'])} elapsed, {duration(phase['remaining_s'])} remaining",
     )
     for criterion in phase["criteria"]:
@@ -101,6 +101,11 @@ def _rollout_rows(head: Table, rollout: View) -> None:
     )
     if rollout["hold"]:
         head.add_row("Holds:", Text(rollout["hold"], style="yellow"))
+
+
+def _orders(phase: View) -> str:
+    required = phase["orders_required"]
+    return f"{phase['orders']:,}{f' of {required:,}' if required else ''} orders"
 
 
 def _measures(rollout: View) -> Table:
