@@ -7,7 +7,7 @@ horizon (DESIGN 5, "Evidence is by cohort"). What comes later was folded without
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -62,14 +62,14 @@ class Cohort:
         sums = self.variants.get(variant)
         return sums.orders if sums else 0
 
-    def plus(self, partials: Iterable[PartialSums]) -> Cohort:
+    def plus(self, partials: Iterable[PartialSums], histograms: Collection[str]) -> Cohort:
         """Return the cohort with groups added, which are all its own."""
         groups: dict[str, list[PartialSums]] = {}
         for partial in partials:
             groups.setdefault(partial.variant, []).append(partial)
         variants, accounts = dict(self.variants), dict(self.accounts)
         for variant, group in groups.items():
-            variants[variant] = variants.get(variant, Sums()).plus(group)
+            variants[variant] = variants.get(variant, Sums()).plus(group, histograms)
             active = {partial.account for partial in group if partial.account and partial.orders}
             if active:
                 accounts[variant] = tuple(sorted(active.union(accounts.get(variant, ()))))
@@ -88,24 +88,28 @@ Pending = Mapping[str, Cohort]
 
 
 def add(
-    pending: Pending, partials: Iterable[PartialSums], horizons: Horizons, watermark_us: int
+    pending: Pending,
+    partials: Iterable[PartialSums],
+    horizons: Horizons,
+    folded_us: int,
+    histograms: Collection[str] = (),
 ) -> dict[str, Cohort]:
     """Return the pending cohorts with groups added; a cohort folded before takes no more.
 
-    `watermark_us` is the one up to which cohorts were folded.
+    `folded_us`: the watermark up to which cohorts were folded. `histograms`: of which measures.
     """
     groups: dict[str, list[PartialSums]] = {}
     found = dict(pending)
     for partial in partials:
         at_us = partial.cohort_us
-        if watermark_us >= horizons.pnl_ripe_at_us(at_us):
+        if folded_us >= horizons.pnl_ripe_at_us(at_us):
             continue
-        folded = watermark_us >= horizons.orders_ripe_at_us(at_us)
+        folded = folded_us >= horizons.orders_ripe_at_us(at_us)
         cohort = Cohort(at_us, partial.routing_revision, folded)
         found.setdefault(cohort.key, cohort)
         groups.setdefault(cohort.key, []).append(partial)
     for key, group in groups.items():
-        found[key] = found[key].plus(group)
+        found[key] = found[key].plus(group, histograms)
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from tradecanary.processors.decision import cohorts
 from tradecanary.processors.decision.cohorts import Cohort, Ripe, Stream
+from tradecanary.processors.decision.judges import JUDGES
 from tradecanary.processors.decision.model import (
     Burst,
     Money,
@@ -19,7 +20,7 @@ from tradecanary.processors.decision.model import (
     Rollout,
     Silence,
 )
-from tradecanary.processors.decision.sums import errors_of
+from tradecanary.processors.decision.sums import POOLED_HISTOGRAMS, errors_of
 from tradecanary.schemas.decisions import RolloutStatus
 from tradecanary.schemas.metrics import PartialSums
 from tradecanary.schemas.routing import EVERYWHERE
@@ -87,13 +88,19 @@ def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Rollout:
     peak = max(rollout.peak_pnl_micros, earned)
     return replace(
         rollout,
-        stable=rollout.stable.plus(stable),
-        canary=rollout.canary.plus(canary),
+        stable=rollout.stable.plus(stable, POOLED_HISTOGRAMS),
+        canary=rollout.canary.plus(canary, POOLED_HISTOGRAMS),
         phase=_phase(rollout, stable, canary),
         revisions=revisions,
         peak_pnl_micros=peak,
         deepest_micros=max(rollout.deepest_micros, peak - earned),
-        pending=cohorts.add(rollout.pending, found, horizons, at.folded_us),
+        pending=cohorts.add(
+            rollout.pending,
+            found,
+            horizons,
+            at.folded_us,
+            JUDGES[rollout.spec.policy.judge.kind].histograms,
+        ),
         late=rollout.late + late,
         burst=_burst(rollout.burst, canary, at.now_us),
         silence=Silence() if any(partial.orders for partial in canary) else rollout.silence,
@@ -143,7 +150,9 @@ def _phase(rollout: Rollout, stable: list[PartialSums], canary: list[PartialSums
         return [p for p in partials if revisions[p.routing_revision].phase == phase.index]
 
     return replace(
-        phase, stable=phase.stable.plus(own(stable)), canary=phase.canary.plus(own(canary))
+        phase,
+        stable=phase.stable.plus(own(stable)),
+        canary=phase.canary.plus(own(canary), POOLED_HISTOGRAMS),
     )
 
 

@@ -43,69 +43,85 @@ def look(strategy: StrategyState, at: At) -> Changed:
         return _pending(strategy, rollout, at)
     if rollout is None or rollout.status not in CARRYING:
         return strategy, ()
-    problem = data_problem(rollout, at.flow, at.now_us)
-    harm = _harm(strategy, rollout, problem, at)
+    seen = _weighed(strategy, rollout, at)
+    harm = _harm(seen)
     if harm is not None:
         return _must(apply(strategy, Trigger.HARM, harm, at))
-    strategy, rollout = _latched(strategy, rollout)
-    hold = _broken(rollout, problem)
+    if seen.judgement.promotable and not rollout.promotable:  # once reached, it stays reached
+        seen = replace(seen, rollout=replace(rollout, promotable=True))
+        strategy = replace(strategy, rollout=seen.rollout)
+    hold = _broken(seen)
     if hold is not None:
         return _hold(strategy, hold, at)
-    return _forward(strategy, rollout, at)
+    return _forward(strategy, seen, at)
 
 
-def _broken(rollout: Rollout, problem: DataProblem | None) -> Hold | None:
-    ratio = sample_ratio(rollout)
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """All that one look finds out about a rollout, each thing once."""
+
+    rollout: Rollout
+    guards: Cause | None
+    judgement: Judgement
+    problem: DataProblem | None
+    phase: PhaseCheck
+
+
+_UNJUDGED = Judgement(Verdict.INCONCLUSIVE, promotable=False, reason="at 100 % without control")
+
+
+def _weighed(strategy: StrategyState, rollout: Rollout, at: At) -> Weighed:
+    watching = rollout.status is RolloutStatus.WATCHING
+    return Weighed(
+        rollout=rollout,
+        guards=_guard_harm(strategy, rollout, at),
+        judgement=_UNJUDGED if watching else judge(rollout),
+        problem=data_problem(rollout, at.flow, at.now_us),
+        phase=phase_check(rollout),
+    )
+
+
+def _broken(seen: Weighed) -> Hold | None:
+    ratio, problem = sample_ratio(seen.rollout), seen.problem
     if ratio is not None and ratio[0].breached:
         return Hold("sample ratio", Cause(ratio[1], checks=(ratio[0],)))
     return None if problem is None else Hold(problem.code, problem.cause)
 
 
-def _forward(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
-    match rollout.status:
+def _forward(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
+    match seen.rollout.status:
         case RolloutStatus.ACTIVE:
-            return _active(strategy, rollout, at)
+            return _active(strategy, seen, at)
         case RolloutStatus.WATCHING:
-            return _watching(strategy, rollout, at)
+            return _watching(strategy, seen, at)
         case _:
             return _hold(strategy, _NOTHING_HOLDS, at)
 
 
-def _harm(
-    strategy: StrategyState, rollout: Rollout, problem: DataProblem | None, at: At
-) -> Cause | None:
-    """Return why to roll back, None when nothing asks for it."""
-    found = _guard_harm(strategy, rollout, at) or _judged_harmful(rollout)
-    if found is None and problem is not None and problem.harm:
-        found = problem.cause
-    return found or _criteria_harm(rollout) or _run_out(rollout)
+def _harm(seen: Weighed) -> Cause | None:
+    """Return why to roll back, the first of the list; None when nothing asks for it."""
+    return (
+        seen.guards
+        or _judged_harmful(seen.judgement)
+        or (seen.problem.cause if seen.problem is not None and seen.problem.harm else None)
+        or _criteria_harm(seen)
+        or _run_out(seen.rollout)
+    )
 
 
-def _judged_harmful(rollout: Rollout) -> Cause | None:
-    """At 100 % there is no control, so nothing to judge by."""
-    if rollout.status is RolloutStatus.WATCHING:
-        return None
-    judgement = judge(rollout)
+def _judged_harmful(judgement: Judgement) -> Cause | None:
     if judgement.verdict is not Verdict.HARMFUL:
         return None
     return Cause(judgement.reason, checks=judgement.checks, streams=judgement.streams)
 
 
-def _latched(strategy: StrategyState, rollout: Rollout) -> tuple[StrategyState, Rollout]:
-    """A promotion verdict once reached below 100 % stays reached."""
-    below = rollout.status is not RolloutStatus.WATCHING
-    if below and not rollout.promotable and judge(rollout).promotable:
-        rollout = replace(rollout, promotable=True)
-        strategy = replace(strategy, rollout=rollout)
-    return strategy, rollout
-
-
-def _criteria_harm(rollout: Rollout) -> Cause | None:
-    if rollout.status is RolloutStatus.HALTED or not _criteria_roll_back(rollout):
+def _criteria_harm(seen: Weighed) -> Cause | None:
+    breached = seen.phase.answer is PhaseAnswer.BREACH
+    if not breached or seen.rollout.status is RolloutStatus.HALTED:
         return None
-    check = phase_check(rollout)
-    breached = check.answer is PhaseAnswer.BREACH
-    return Cause(check.reason, checks=check.checks) if breached else None
+    if not _criteria_roll_back(seen.rollout):
+        return None
+    return Cause(seen.phase.reason, checks=seen.phase.checks)
 
 
 def _run_out(rollout: Rollout) -> Cause | None:
@@ -202,10 +218,10 @@ def _gate(strategy: StrategyState, rollout: Rollout, gate: str) -> Hold | None:
     return None
 
 
-def _active(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
-    check = phase_check(rollout)
+def _active(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
+    check = seen.phase
     if check.answer is PhaseAnswer.PASSED:
-        return _rise(strategy, rollout, check, at)
+        return _rise(strategy, seen, at)
     code = _CRITERIA_HOLDS[check.answer]
     return _hold(strategy, Hold(code, Cause(check.reason, checks=check.checks)), at)
 
@@ -217,12 +233,12 @@ _CRITERIA_HOLDS = {
 }
 
 
-def _rise(strategy: StrategyState, rollout: Rollout, check: PhaseCheck, at: At) -> Changed:
-    ramp = rollout.spec.policy.ramp
+def _rise(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
+    rollout, ramp = seen.rollout, seen.rollout.spec.policy.ramp
     index = rollout.phase.index + 1
     promotes = index == len(ramp) - 1
     if promotes and not rollout.promotable:
-        reason = f"phase passed, but no promotion verdict yet: {judge(rollout).reason}"
+        reason = f"phase passed, but no promotion verdict yet: {seen.judgement.reason}"
         return _hold(strategy, Hold("verdict", Cause(reason)), at)
     hold = _gate(strategy, rollout, next_gate(rollout))
     problem = attest_problem(rollout.spec, heard(strategy, at.now_us), rollout.horizons)
@@ -235,14 +251,14 @@ def _rise(strategy: StrategyState, rollout: Rollout, check: PhaseCheck, at: At) 
         f"phase {ramp[index - 1].name} passed ({orders} canary, {stable} stable orders); "
         f"phase {index + 1}/{len(ramp)} {ramp[index].name}, {ramp[index].weight_bp / 100:g} %"
     )
-    cause = Cause(reason, checks=(*check.checks, *judge(rollout).checks))
+    cause = Cause(reason, checks=(*seen.phase.checks, *seen.judgement.checks))
     trigger = Trigger.RAMP_COMPLETED if promotes else Trigger.PHASE_PASSED
     return _must(apply(strategy, trigger, cause, at))
 
 
-def _watching(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
+def _watching(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     """No control is left: only guards and absolute criteria act, then the rollout finishes."""
-    check = phase_check(rollout)
+    rollout, check = seen.rollout, seen.phase
     if check.answer is PhaseAnswer.BREACH:
         return _hold(strategy, Hold("criteria", Cause(check.reason, checks=check.checks)), at)
     if strategy.killed or rollout.phase.time_us < rollout.spec.policy.watch_s * US_PER_S:

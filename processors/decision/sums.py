@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tradecanary.schemas.decisions import VariantEvidence
@@ -23,19 +23,24 @@ class MeasureTotal:
     total_sq: int = 0
     histogram: dict[int, int] = field(default_factory=dict)
 
-    def plus(self, more: Iterable[MeasureSums]) -> MeasureTotal:
+    def plus(self, more: Collection[MeasureSums], *, histogram_too: bool) -> MeasureTotal:
         """Return the merged total; the histogram is copied once, however much is added."""
-        n, total, total_sq, histogram = self.n, self.total, self.total_sq, dict(self.histogram)
+        n, total, total_sq, histogram = self.n, self.total, self.total_sq, self.histogram
         for sums in more:
             n += sums.n
             total += sums.total
             total_sq += sums.total_sq
-            for bucket, count in zip(sums.buckets, sums.bucket_counts, strict=True):
-                histogram[bucket] = histogram.get(bucket, 0) + count
+        if histogram_too:
+            histogram = dict(histogram)
+            for sums in more:
+                for bucket, count in zip(sums.buckets, sums.bucket_counts, strict=True):
+                    histogram[bucket] = histogram.get(bucket, 0) + count
         return MeasureTotal(n, total, total_sq, histogram)
 
 
 _NOTHING = MeasureTotal()
+POOLED_HISTOGRAMS = ("latency_us",)
+"""Measures whose histograms are kept since the start of a rollout and of a phase: for the p99."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,11 @@ class Sums:
     error_accounts: int = 0
     measures: dict[str, MeasureTotal] = field(default_factory=dict)
 
-    def plus(self, partials: Collection[PartialSums]) -> Sums:
-        """Return these sums with groups' partial sums added."""
+    def plus(self, partials: Collection[PartialSums], histograms: Collection[str] = ()) -> Sums:
+        """Return these sums with groups' partial sums added.
+
+        `histograms` names the measures whose histograms are kept: they cost more than all else.
+        """
         if not partials:
             return self
         statuses, accounts = list(self.statuses), self.error_accounts
@@ -63,7 +71,10 @@ class Sums:
                 statuses[index] += count
             for measure in partial.measures:
                 by_name.setdefault(measure.name, []).append(measure)
-        added = {name: self.measure(name).plus(more) for name, more in by_name.items()}
+        added = {
+            name: self.measure(name).plus(more, histogram_too=name in histograms)
+            for name, more in by_name.items()
+        }
         return Sums(
             orders=self.orders + sum(partial.orders for partial in partials),
             markouts=self.markouts + sum(partial.markouts for partial in partials),

@@ -44,8 +44,10 @@ class Judge:
     `fold(state, settings, ripe)` takes in one stream of a mature cohort; `judge(state, settings,
     stable, canary)` weighs it with the pooled evidence since the start of the rollout.
     `criteria_roll_back`: whether a breached criterion of a phase rolls back by default.
+    `histograms`: the measures whose histograms its cohorts must carry.
     """
 
     fold: Callable[[JudgeState, Settings, Ripe], JudgeState]
     judge: Callable[[JudgeState, Settings, VariantEvidence, VariantEvidence], Judgement]
     criteria_roll_back: bool
+    histograms: tuple[str, ...] = ()
