@@ -6,12 +6,13 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
 from tradecanary.cli.output import Exit, fail
 from tradecanary.operator import Operator
@@ -35,6 +36,7 @@ Connection = Annotated[
     ),
 ]
 _ANSWER_S = 10.0
+_REACH_S = 3.0
 
 
 def settings_of(servers: str | None) -> Settings:
@@ -50,9 +52,12 @@ def settings_of(servers: str | None) -> Settings:
 def connected(servers: str | None) -> Iterator[Operator]:
     """Yield an operator on Kafka; leaves with UNREACHABLE when no broker answers."""
     settings = settings_of(servers)
-    log = KafkaLog(settings.connection(), prefix=settings.topic_prefix)
-    writer = _Writer(settings, log)
+    # a person reads one sentence of ours, not librdkafka's log of every attempt
+    reach = {**settings.connection(), "log_level": 0}
+    log = KafkaLog(reach, prefix=settings.topic_prefix)
     try:
+        AdminClient(reach).list_topics(timeout=_REACH_S)
+        writer = _Writer(reach, settings.topic_prefix, log)
         yield Operator(
             log,
             writer.append,
@@ -62,21 +67,27 @@ def connected(servers: str | None) -> Iterator[Operator]:
         )
     except (Unavailable, KafkaException) as away:
         fail(
-            f"Kafka at {settings.bootstrap_servers} did not answer: {away}. Is it running? "
+            f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running? "
             f"Set {SERVERS} or --bootstrap-servers.",
             Exit.UNREACHABLE,
         )
 
 
+def said(away: Exception) -> str:
+    """Return what the client said, in its words alone."""
+    error = away.args[0] if away.args else away
+    return error.str() if isinstance(error, KafkaError) else str(error)
+
+
 class _Writer:
     """Appends single records and waits until the broker has them."""
 
-    def __init__(self, settings: Settings, log: KafkaLog) -> None:
-        self._prefix = settings.topic_prefix
+    def __init__(self, reach: Mapping[str, Any], prefix: str, log: KafkaLog) -> None:
+        self._prefix = prefix
         self._log = log
         self._producer = Producer(
             {
-                **settings.connection(),
+                **reach,
                 "enable.idempotence": True,
                 "message.timeout.ms": round(_ANSWER_S * 1000),
             }

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.output import Exit, fail, out, say_json
+from tradecanary.cli.policy import load as load_policy
 from tradecanary.processors.decision.policy import PolicyProblem, canonical_json, read_spec
+from tradecanary.processors.decision.ramps import RAMPS
 from tradecanary.schemas.decisions import DecisionKind
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
@@ -30,7 +33,12 @@ _ME = getpass.getuser()
 
 
 def start(
-    spec: Annotated[Path, typer.Argument(help="YAML: rollout, strategy, stable, canary, policy.")],
+    spec: Annotated[
+        Path,
+        typer.Argument(
+            help="YAML: rollout, strategy, stable, canary, policy (a preset, a file, or in full)."
+        ),
+    ],
     reason: _Reason = "start",
     actor: _Actor = _ME,
     timeout: _Timeout = 10.0,
@@ -43,7 +51,7 @@ def start(
     canary: momentum-2.0.0-77b0e3d1, policy: trading-standard}
     """
     try:
-        wanted = read_spec(spec.read_text(encoding="utf-8"), str(spec))
+        wanted = read_spec(_with_policy(spec), str(spec))
     except PolicyProblem as problem:
         fail(str(problem), Exit.REFUSED)
     except OSError as missing:
@@ -53,6 +61,24 @@ def start(
         as_json=json, servers=bootstrap_servers,
         arguments=canonical_json(wanted.model_dump(mode="json")),
     )  # fmt: skip
+
+
+def _with_policy(spec: Path) -> str:
+    """Return the SPEC's text with the policy that it names by file put in.
+
+    A path is looked for from here, then from the SPEC's own folder.
+    """
+    text = spec.read_text(encoding="utf-8")
+    try:
+        wanted = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text  # read_spec says what is wrong with it
+    named = wanted.get("policy") if isinstance(wanted, dict) else None
+    if not isinstance(named, str) or named in RAMPS:
+        return text
+    beside = spec.parent / named
+    found = load_policy(str(beside) if beside.exists() and not Path(named).exists() else named)
+    return canonical_json({**wanted, "policy": found.model_dump(mode="json")})
 
 
 def approve(

@@ -9,7 +9,7 @@ import typer
 from confluent_kafka import KafkaException
 from rich.table import Table
 
-from tradecanary.cli.connection import Connection, settings_of
+from tradecanary.cli.connection import Connection, said, settings_of
 from tradecanary.cli.output import Exit, err, fail, out, say_json
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.settings import Settings
@@ -48,7 +48,7 @@ def _report(
     try:
         results = ask(settings)
     except (Unavailable, KafkaException) as away:
-        text = f"Kafka at {settings.bootstrap_servers} did not answer: {away}. Is it running?"
+        text = f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running?"
         fail(text, Exit.UNREACHABLE)
     if as_json:
         say_json(
