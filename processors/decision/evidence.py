@@ -110,25 +110,29 @@ def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Rollout:
 def _with_money(
     revisions: Mapping[int, RevisionFacts], partials: list[PartialSums]
 ) -> dict[int, RevisionFacts]:
-    known = dict(revisions)
+    groups: dict[tuple[int, bool], list[PartialSums]] = {}
     for partial in partials:
-        facts = known[partial.routing_revision]
-        known[partial.routing_revision] = (
-            replace(facts, canary=_money(facts.canary, partial))
-            if partial.variant == CANARY
-            else replace(facts, stable=_money(facts.stable, partial))
+        key = partial.routing_revision, partial.variant == CANARY
+        groups.setdefault(key, []).append(partial)
+    known = dict(revisions)
+    for (revision, is_canary), group in groups.items():
+        facts = known[revision]
+        known[revision] = (
+            replace(facts, canary=_money(facts.canary, group))
+            if is_canary
+            else replace(facts, stable=_money(facts.stable, group))
         )
     return known
 
 
-def _money(money: Money, partial: PartialSums) -> Money:
-    pnl = next((m for m in partial.measures if m.name == "pnl_micros"), None)
-    notional = next((m for m in partial.measures if m.name == "notional_micros"), None)
-    return Money(
-        orders=money.orders + (pnl.n if pnl else 0),
-        pnl_micros=money.pnl_micros + (pnl.total if pnl else 0),
-        notional_micros=money.notional_micros + (notional.total if notional else 0),
-    )
+def _money(money: Money, partials: list[PartialSums]) -> Money:
+    orders, pnl, notional = money.orders, money.pnl_micros, money.notional_micros
+    for measure in (measure for partial in partials for measure in partial.measures):
+        if measure.name == "pnl_micros":
+            orders, pnl = orders + measure.n, pnl + measure.total
+        elif measure.name == "notional_micros":
+            notional += measure.total
+    return Money(orders, pnl, notional)
 
 
 def _burst(burst: Burst, canary: list[PartialSums], now_us: int) -> Burst:
@@ -197,12 +201,13 @@ def _counted(phase: PhaseRun, cohort: Cohort) -> PhaseRun:
 def expected_canary_units(rollout: Rollout) -> tuple[float, str]:
     """Return how many canary units were to be heard since the last one, and their name.
 
-    From mature cohorts; orders, or by account the accounts active in the phase.
+    From stable's mature cohorts: orders, or by account the accounts active in the phase. A canary
+    order ends it at once.
     """
     if rollout.spec.unit != "account":
         return rollout.silence.expected_e9 / _E9, "orders"
     canary_bp, accounts = rollout.canary_bp, rollout.phase.accounts
-    if accounts.get(CANARY) or canary_bp == FULL_WEIGHT_BP:
+    if rollout.phase.canary.orders or canary_bp == FULL_WEIGHT_BP:
         return 0.0, "accounts"
     stable = len(accounts.get(STABLE, ()))
     return stable * canary_bp / (FULL_WEIGHT_BP - canary_bp), "accounts"

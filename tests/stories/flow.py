@@ -79,7 +79,7 @@ class Flow:
     def _partials(
         self, vector: Vector | None, cohort_us: int, words: list[str]
     ) -> tuple[PartialSums, ...]:
-        total = 200.0
+        total, accounts = 200.0, 0
         figures = {"stable": Figures(), "canary": Figures()}
         shares = {"stable": 10_000, "canary": 0}
         versions = {"stable": "momentum-1.0.0-aaaaaaaa", "canary": ""}
@@ -94,16 +94,21 @@ class Flow:
             if key == "rate":
                 total = float(value.rstrip("/s"))
                 continue
+            if key == "accounts":  # one order an account and second
+                accounts = int(value)
+                total = float(accounts)
+                continue
             variant, name = key.split(".")
             figures[variant] = figures[variant].with_(name, value)
         found = []
         for variant, what in figures.items():
             rate = what.rate or total * shares[variant] / 10_000
             orders = self._whole(f"{variant} orders", rate) if shares[variant] else 0
-            if orders:
-                found.append(
-                    self._partial(vector, variant, versions, shares, cohort_us, orders, what)
-                )
+            for number in range(orders if accounts else min(orders, 1)):
+                each = 1 if accounts else orders
+                partial = self._partial(vector, variant, versions, shares, cohort_us, each, what)
+                account = f"{variant}-{number}" if accounts else ""
+                found.append(replace(partial, account=account))
         return tuple(found)
 
     def _partial(
@@ -161,6 +166,10 @@ class Router:
     name: str
     versions: tuple[str, ...]
     silent: bool = False
+    unit: UnitKind = UnitKind.ORDER
+    lease: LeaseState = LeaseState.VALID
+    lapses: int = 0
+    incarnation: int = 1
     breaker: BreakerState = BreakerState.CLOSED
     horizon_us: int = 2 * US_PER_S
     routed: int = 0
@@ -176,6 +185,10 @@ class Router:
             match key:
                 case "silent":
                     router = replace(router, silent=value == "yes")
+                case "unit":
+                    router = replace(router, unit=UnitKind(value))
+                case "lease":
+                    router = replace(router, lease=LeaseState(value))
                 case "breaker":
                     router = replace(router, breaker=BreakerState(value))
                 case "versions":
@@ -194,21 +207,21 @@ class Router:
         counts = RevisionCounts(self.revision, "canary", self.routed, self.reported, self.open)
         return RouterStatus(
             router=self.name,
-            incarnation=1,
+            incarnation=self.incarnation,
             strategy="momentum",
             time_us=now_us,
             versions=self.versions,
-            unit=UnitKind.ORDER,
+            unit=self.unit,
             baseline=_ALL[0],
             order_horizon_us=self.horizon_us,
             markout_horizon_us=0,
             epoch=1,
             revision=self.revision,
-            lease=LeaseState.VALID,
+            lease=self.lease,
             breaker=self.breaker,
             rearm=0,
             killed=False,
-            lapses=0,
+            lapses=self.lapses,
             fallback="",
             counts=(counts,) if self.routed else (),
             withdrawals=(),

@@ -4,5 +4,5 @@ router g2 horizon=5
 start policy=aggressive routers=2
 -> HOLD PENDING
 -> HOLD routers disagree on order_horizon
-run 3605s
+closed 3605s
 -> ROLL_BACK still PENDING after 3600 s

@@ -8,6 +8,10 @@ A story is a text file, one line a thing:
     quiet 20s                        no manifests at all
     halt | resume | abort | promote  commands of operator ana (`as bob` at the end: of bob)
     kill | unkill                    the kill switch
+    flicker                          a kill and its unkill in one look
+    start+abort                      commands of one look, in this order (START: with its options)
+    again                            the last command comes once more
+    renewed yes                      whether leases were renewed since this was last asked
     lose 50                          50 source numbers missing in the next manifest
     gap                              the next manifest leaves a hole
     router NAME key=value            a router says something else of itself (versions, breaker)
@@ -46,6 +50,8 @@ class Teller:
     weights: list[RoutingWeights] = field(default_factory=list)
     told: int = 0
     commands: int = 0
+    renewals: int = 0
+    last: Command | None = None
 
     def __post_init__(self) -> None:
         """Begin with a decider that has just seen its first manifests."""
@@ -74,7 +80,15 @@ class Teller:
             assert rollout is not None
             assert rollout.status.value == words[0]
             return
+        if verb == "renewed":
+            new = len(self.weights) - self.renewals
+            self.renewals = len(self.weights)
+            assert (words[0] == "yes") == bool(new), f"{new} records of weights"
+            return
         self._nothing_untold(line)
+        if "+" in verb:
+            self.look(0.2, commands=tuple(self._made(one, words) for one in verb.split("+")))
+            return
         _VERBS[verb](self, words) if verb in _VERBS else self._command(verb, words)
 
     def _expect(self, kind: str, fragment: str) -> None:
@@ -112,18 +126,33 @@ class Teller:
     def _command(self, verb: str, words: list[str]) -> None:
         actor = words[-1] if "as" in words else "ana"
         arguments = {"gate": words[0]} if words and words[0] != "as" else {}
-        self.send(CommandKind(verb), canonical_json(arguments), actor)
+        self.send(self.command(CommandKind(verb), canonical_json(arguments), actor))
 
-    def send(self, kind: CommandKind, arguments: str, actor: str = "ana") -> None:
-        """One command, in a look of its own."""
+    def _made(self, verb: str, words: list[str]) -> Command:
+        kind = CommandKind(verb)
+        return self.command(kind, self._spec(words) if kind is CommandKind.START else "{}")
+
+    def command(self, kind: CommandKind, arguments: str, actor: str = "ana") -> Command:
+        """A new command, not sent yet."""
         self.commands += 1
-        command = Command(
-            f"c{self.commands}", STRATEGY, actor, self.now_us, kind, arguments, "told so"
-        )
+        name = f"c{self.commands}"
+        return Command(name, STRATEGY, actor, self.now_us, kind, arguments, "told so")
+
+    def send(self, command: Command) -> None:
+        """One command, in a look of its own."""
+        self.last = command
         self.look(0.2, commands=(command,))
+
+    def again(self, _: list[str]) -> None:
+        """The last command, as a client sends it that heard no answer."""
+        assert self.last is not None
+        self.send(self.last)
 
     def start(self, words: list[str]) -> None:
         """Send START with the options in `words`."""
+        self.send(self.command(CommandKind.START, self._spec(words)))
+
+    def _spec(self, words: list[str]) -> str:
         options = dict(word.split("=", 1) for word in words)
         policy = preset(options.pop("policy", "aggressive")).model_dump(mode="json")
         spec = {
@@ -140,7 +169,7 @@ class Teller:
             for parent in parents:
                 place = place[parent]
             place[name] = value.replace("_", " ").split(",") if name == "phases" else value
-        self.send(CommandKind.START, canonical_json(spec | {"policy": policy}))
+        return canonical_json(spec | {"policy": policy})
 
     def run(self, words: list[str]) -> None:
         """Orders flow, one look a second."""
@@ -171,6 +200,11 @@ class Teller:
         name = words[0] if words else STRATEGY
         kill = KillSwitch(name, killed, "ana", self.now_us, "told so")
         self.look(0.2, kills=(kill,))
+
+    def flicker(self, _: list[str]) -> None:
+        """A kill and its unkill, both read before one look."""
+        kill = KillSwitch(STRATEGY, True, "ana", self.now_us, "told so")
+        self.look(0.2, kills=(kill, replace(kill, killed=False)))
 
     def lose(self, words: list[str]) -> None:
         """Source numbers missing in the next manifest."""
@@ -204,6 +238,8 @@ _VERBS: dict[str, Callable[[Teller, list[str]], None]] = {
     "quiet": Teller.quiet,
     "kill": Teller.kill,
     "unkill": Teller.unkill,
+    "flicker": Teller.flicker,
+    "again": Teller.again,
     "lose": Teller.lose,
     "gap": Teller.gap,
     "router": Teller.router,
