@@ -1,9 +1,8 @@
 """The transport on Kafka: routers and publisher on the real thing.
 
-Two threads. The control thread follows `routing-weights` and `kill-switch` from the beginning
-(read-committed, no group), and says the routers' status each second. The delivery thread times
-the open orders and sends events. Neither ever raises into the service: what fails is logged, and
-tried again; meanwhile leases run out and the spool fills.
+The control thread follows `routing-weights` and `kill-switch` from the beginning (read-committed,
+no group) and says the routers' status each second. The delivery thread times the open orders and
+sends events. What fails is logged and tried again; meanwhile leases run out and the spool fills.
 """
 
 from __future__ import annotations
@@ -112,7 +111,7 @@ class KafkaConnection:
         return self._control.ready.wait(timeout_s)
 
     def close(self) -> None:
-        """Send what waits, for at most 5 s; the rest goes to the spool, or is lost and counted."""
+        """Send what waits, for at most 5 s, the rest to the spool; the publisher ends with it."""
         delivery, control = self._threads
         self._delivery.stop.set()
         delivery.join(3 * _CLOSE_S)
@@ -261,6 +260,7 @@ class _Deliverer:
                 log.exception("delivering executions failed; trying again")
                 self.stop.wait(_RETRY_S)
         self._delivery.give_up(self._partitions or 1, time.monotonic_ns())
+        self._publisher.close()
 
     def send(self, event: Outgoing, done: Callable[[bool], None]) -> bool:
         """Hand one event to the client."""

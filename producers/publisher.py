@@ -78,6 +78,11 @@ class ExecutionPublisher:
         spooled = 0 if self.spool is None else self.spool.waiting
         return Counters(len(self._buffer) + self.on_its_way, spooled, self._dropped)
 
+    def close(self) -> None:
+        """Release the spool; for who delivered last."""
+        if self.spool is not None:
+            self.spool.close()
+
     def lost(self, events: int) -> None:
         """Count events that were numbered and could neither be sent nor spooled."""
         with self._lock:
