@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.runtime.memory_log import MemoryLog
+from tradecanary.processors.runtime.runner import Runner
 from tradecanary.processors.stage import Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import DeadLetter
@@ -121,3 +123,29 @@ def produced(log: Log) -> dict[int, list[str]]:
         for partition in range(log.partitions(EXECUTIONS.name))
     }
     return {partition: found for partition, found in values.items() if found}
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.us = 1_700_000_000_000_000
+
+    def __call__(self) -> int:
+        return self.us
+
+
+def new_runner(log: Log, clock: Clock, task: Counting | None = None, **settings: object) -> Runner:
+    """Return a runner of the task in small steps."""
+    return Runner(task or Counting(), log, clock, limit=7, **settings)  # type: ignore[arg-type]
+
+
+def settle(runner: Runner, *, steps: int = 60) -> None:
+    """Step until all is done, and more."""
+    runner.run(lambda: False, max_steps=steps)
+
+
+def fill(log: MemoryLog, count: int, start: int = 0) -> None:
+    """Append `count` records to the input."""
+    for number in range(start, start + count):
+        log.append(EXECUTIONS.name, f"key-{number}".encode(), f"value-{number}".encode())

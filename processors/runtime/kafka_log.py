@@ -28,7 +28,7 @@ from tradecanary.processors.runtime.kafka_consumer import (
     KafkaBatch,
     KafkaConsumer,
 )
-from tradecanary.processors.runtime.kafka_producer import KafkaProducer
+from tradecanary.processors.runtime.kafka_producer import SLOW_COMMIT_S, KafkaProducer
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.stage import LogRecord, TopicPartition
 
@@ -82,8 +82,14 @@ class KafkaLog:
     """
 
     def __init__(
-        self, connection: Mapping[str, Any], *, prefix: str = "", linger_s: float = LINGER_S
+        self,
+        connection: Mapping[str, Any],
+        *,
+        prefix: str = "",
+        linger_s: float = LINGER_S,
+        slow_commit_s: float = SLOW_COMMIT_S,
     ) -> None:
+        self._slow_commit_s = slow_commit_s
         self._names = Names(prefix)
         self._linger_s = linger_s
         self._consumer_config = {**CONSUMER, **connection, **CONSUMER_RULES}
@@ -111,7 +117,9 @@ class KafkaLog:
 
     def producer(self, transactional_id: str) -> KafkaProducer:
         """Return a producer; any earlier one with this id is fenced, its transaction aborted."""
-        return KafkaProducer(self._producer_config, transactional_id, self._names)
+        return KafkaProducer(
+            self._producer_config, transactional_id, self._names, self._slow_commit_s
+        )
 
     def tail(self, topics: Sequence[str]) -> KafkaTail:
         """Return a follower of whole topics."""

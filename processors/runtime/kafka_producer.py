@@ -25,7 +25,8 @@ from tradecanary.processors.runtime.kafka_consumer import KafkaConsumer
 from tradecanary.processors.runtime.log import Aborted, Doubt, Fenced, GroupConsumer, Unavailable
 from tradecanary.processors.stage import TopicPartition
 
-_SLOW_COMMIT_S = 2.0
+SLOW_COMMIT_S = 2.0
+"""A commit that took longer leaves doubt: its requests may still be under way somewhere."""
 _BY_KEY = -1  # the client's "unassigned": its partitioner decides
 _TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 - the client's name for it
 _AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
@@ -34,8 +35,15 @@ _AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa
 class KafkaProducer:
     """One producer with a stable transactional id; making it fences its predecessor."""
 
-    def __init__(self, config: Mapping[str, Any], transactional_id: str, names: Names) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        transactional_id: str,
+        names: Names,
+        slow_commit_s: float = SLOW_COMMIT_S,
+    ) -> None:
         self._names = names
+        self._slow_commit_s = slow_commit_s
         self._id = names.outside(transactional_id)
         self._doubt = ""
         self._open = False
@@ -50,25 +58,29 @@ class KafkaProducer:
             raise
 
     def begin(self) -> None:
-        """Open a transaction."""
+        """Open a transaction. Raises Fenced."""
         self._client.poll(0)
         self._doubt = ""
-        self._client.begin_transaction()
+        self._call(lambda _: self._client.begin_transaction(), "beginning")
         self._open = True
 
     def send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
-        """Add a record; without `partition` murmur2 of the key decides. Raises Unavailable."""
+        """Add a record; without `partition` murmur2 of the key decides.
+
+        Raises Fenced, Aborted, or Unavailable when the buffer stays full.
+        """
         index = _BY_KEY if partition is None else partition
         deadline_s = time.monotonic() + DEADLINE_S
-        while True:
+        while time.monotonic() < deadline_s:
             try:
                 self._client.produce(self._names.outside(topic), value, key, index)
             except BufferError:
-                if time.monotonic() > deadline_s:
-                    raise Unavailable(f"{self._id}: the send buffer stayed full") from None
                 self._client.poll(0.1)
+            except KafkaException as failure:
+                self._judge(failure, f"sending to {topic}")
             else:
                 return
+        raise Unavailable(f"{self._id}: sending to {topic}: the buffer stayed full")
 
     def send_offsets(self, positions: Mapping[TopicPartition, int], member: GroupConsumer) -> None:
         """Add the consumer's positions with its group metadata as of now; raise Aborted."""
@@ -95,8 +107,8 @@ class KafkaProducer:
         self._open = False
         self._client.poll(0)
         took_s = time.monotonic() - started_s
-        if took_s > _SLOW_COMMIT_S:
-            self._doubt = f"it took {took_s:.1f} s, the limit is {_SLOW_COMMIT_S} s"
+        if took_s > self._slow_commit_s:
+            self._doubt = f"it took {took_s:.1f} s, the limit is {self._slow_commit_s} s"
         if self._doubt:
             raise Doubt(f"{self._id}: committed, but {self._doubt}")
 

@@ -1,8 +1,9 @@
 """One stage as an operating-system process: log, runner, telemetry, signals, exit codes.
 
 Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the brokers were away for too long, or refused;
-3 fenced: another process took this slot over, so do not restart it; 4 a position is no longer in
-the log: a person must decide. 137: CRASH_AT=<crash point> was set, for tests.
+3 fenced: another process took this slot over, or this one stood still in a transaction (restart it
+only if no other has the slot); 4 a position is no longer in the log: a person must decide.
+137: CRASH_AT=<crash point> was set, for tests.
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ def _run(
 ) -> None:
     linger_s = settings.poll_linger_ms / 1000
     log = KafkaLog(settings.connection(), prefix=settings.topic_prefix, linger_s=linger_s)
+    for topic in (*task.inputs, *task.side_inputs):
+        log.partitions(topic)  # says at once which topic is not there
     runner = Runner(
         task,
         log,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.log_laws import PARTITIONS
+from tests.log_laws import PARTITIONS, until
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.kafka_producer import KafkaProducer
 from tradecanary.processors.runtime.log import TransactionalProducer
@@ -19,7 +19,7 @@ class KafkaBench:
         self.prefix = prefix
         self._create(bootstrap_servers)
         self.connection = {"bootstrap.servers": bootstrap_servers}
-        self.log = KafkaLog(self.connection, prefix=prefix)
+        self.log = KafkaLog(self.connection, prefix=prefix, slow_commit_s=60.0)
         self._producer = Producer(self.connection | {"partitioner": "murmur2"})
 
     def append(
@@ -53,3 +53,5 @@ class KafkaBench:
         admin = AdminClient({"bootstrap.servers": bootstrap_servers})
         for future in admin.create_topics(topics).values():
             future.result(timeout=20)
+        wanted = {topic.topic for topic in topics}
+        until(lambda: None, lambda: wanted <= admin.list_topics().topics.keys(), "the topics")

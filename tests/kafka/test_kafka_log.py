@@ -10,10 +10,11 @@ from confluent_kafka.admin import AdminClient
 
 from tests.kafka.bench import KafkaBench
 from tests.log_laws import LAWS, SOURCE, Bench, await_ends, joined, until
+from tradecanary.processors.runtime import kafka_consumer
 from tradecanary.processors.runtime.kafka_consumer import is_membership
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Aborted, OffsetLost, Unavailable
-from tradecanary.schemas.topics import EXECUTIONS
+from tradecanary.schemas.topics import EXECUTIONS, METRICS
 
 
 @pytest.fixture
@@ -93,4 +94,25 @@ def test_real_group_metadata_has_this_layout(bench: KafkaBench) -> None:
     assert not is_membership(before)
     assert after.startswith(b"CGMDv2:")
     assert member.member_id().encode() in after
+    member.close()
+
+
+def test_offsets_in_flight_are_not_read_past(
+    bench: KafkaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an open transaction is about to move an offset, the old one is not handed out."""
+    monkeypatch.setattr(kafka_consumer, "CALL_S", 0.5)
+    member = bench.log.consumer("reader", [EXECUTIONS.name])
+    joined(member)
+    producer = bench.log.producer("writer-0")
+    producer.begin()
+    producer.send(METRICS.name, b"k", b"v", 0)
+    producer.send_offsets({SOURCE: 5}, member)
+    with pytest.raises(Unavailable, match="reading committed offsets"):
+        member.committed([SOURCE])
+    producer.commit()
+
+    monkeypatch.undo()
+    assert {SOURCE: 5} == member.committed([SOURCE])
+    producer.close()
     member.close()

@@ -17,6 +17,7 @@ from tests.counting import Counting, copied, produced
 from tests.kafka.bench import KafkaBench
 from tests.kafka.broker import Broker, kafka
 from tests.log_laws import joined
+from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import GroupConsumer
 from tradecanary.processors.runtime.runner import CrashPoint, Runner
 from tradecanary.processors.runtime.stage_process import CRASHED, FAILED, FENCED, clock_us
@@ -182,13 +183,36 @@ def test_takeover_of_a_slot_fences_the_first(bench: KafkaBench) -> None:
     assert "Fenced" == first.lines()[-1]["kind"]
 
 
-def test_unreachable_broker_ends_the_process(bench: KafkaBench) -> None:
-    """A name that does not exist, or a refused setting, is said in the last line."""
+def test_refused_setting_ends_the_process(bench: KafkaBench) -> None:
+    """What librdkafka refuses is said in the last line."""
     wrong = _Process(bench, "0", KAFKA__SECURITY_PROTOCOL="nonsense")
     last = wrong.lines()[-1]
 
     assert FAILED == wrong.popen.returncode
     assert "nonsense" in str(last["problem"])
+
+
+def test_doubt_after_every_commit_repeats_nothing(bench: KafkaBench) -> None:
+    """With a limit of 0 s each commit is slow: the producer is rebuilt, the state read back."""
+    _fill(bench, 20)
+    doubtful = KafkaLog(bench.connection, prefix=bench.prefix, slow_commit_s=0.0)
+    task = Counting()
+    runner = Runner(task, doubtful, clock_us, limit=7)
+    _until(runner.step, lambda: _is_done(bench), "all records")
+    runner.close()
+    doubtful.close()
+
+    assert task.recoveries > 1
+    assert 20 == sum(map(len, copied(bench.log).values()))
+
+
+def test_missing_topics_end_the_process(bench: KafkaBench) -> None:
+    """Started before its topics are there, it says which one, and how to make it."""
+    early = _Process(bench, "0", TRADECANARY_TOPIC_PREFIX="nowhere.")
+    last = early.lines()[-1]
+
+    assert FAILED == early.popen.returncode
+    assert "nowhere.executions (`tradecanary topics create` makes it)" in str(last["problem"])
 
 
 def test_broker_goes_and_comes_back(broker: Broker, topic_prefix: str) -> None:
