@@ -40,17 +40,22 @@ def recorded_events(settings: Settings, topic_prefix: str = "") -> Iterator[Exec
     consumer = Consumer(FOLLOW | settings, logger=log)
     try:
         for partition in range(partition_count(consumer.list_topics, topic)):
-            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
-            yield from _to_end(consumer)
+            place = TopicPartition(topic, partition, OFFSET_BEGINNING)
+            _, end = consumer.get_watermark_offsets(place, timeout=10.0)
+            consumer.assign([place])
+            yield from _up_to(consumer, end)
     finally:
         consumer.close()
 
 
-def _to_end(consumer: Consumer) -> Iterator[ExecutionEvent]:
+def _up_to(consumer: Consumer, end: int) -> Iterator[ExecutionEvent]:
+    """Yield the events below offset `end`: a live topic must not be chased for ever."""
     while True:
         for message in consumer.consume(1_000, 0.5):
             error = message.error()
             if error is None:
+                if (message.offset() or 0) >= end:
+                    return
                 try:
                     yield decode(ExecutionEvent, message.value())
                 except ContractViolation as broken:

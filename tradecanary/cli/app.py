@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import demo, operate, policy, run, status, topics
+from tradecanary.cli import demo, operate, policy, replay, run, status, topics
 
 app = typer.Typer(
     name="tradecanary",
@@ -26,4 +26,5 @@ for _name, _command in operate.VERBS.items():
 app.command()(operate.approve)
 app.command()(operate.kill)
 app.command()(operate.unkill)
+app.command()(replay.replay)
 app.add_typer(policy.app, name="policy")
