@@ -21,6 +21,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from tradecanary.schemas import decisions, execution, metrics, routing
 from tradecanary.schemas.strict import Walk, walker
+from tradecanary.schemas.writing import Write, writer
 
 Record = TypeVar("Record")
 MAGIC = b"\xc3\x01"
@@ -90,6 +91,11 @@ def _parsed(contract: Any) -> Any:
     return parsed(contract_json(contract))
 
 
+@cache
+def _writer(contract: Any) -> Write:
+    return writer(_parsed(contract))
+
+
 def _big_to_bytes(value: int, *_: object) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
 
@@ -105,10 +111,7 @@ fastavro.read.LOGICAL_READERS["bytes-big-integer"] = _big_from_bytes
 def encode(record: object) -> bytes:
     """Return `record` in single-object encoding. The record must be one of CONTRACTS."""
     contract: Any = type(record)
-    out = io.BytesIO()
-    out.write(_header(contract))
-    fastavro.schemaless_writer(out, _parsed(contract), _to_datum(contract)(record))
-    return out.getvalue()
+    return _header(contract) + _writer(contract)(record)
 
 
 class Reader:
@@ -164,20 +167,6 @@ def decode(contract: type[Record], value: bytes | None) -> Record:
 
 def _same(value: Any) -> Any:
     return value
-
-
-@cache
-def _to_datum(hint: Any) -> Callable[[Any], Any]:
-    """Return what turns a value of type `hint` into plain Avro data, compiled once per type."""
-    origin = get_origin(hint)
-    if origin is tuple:
-        item = _to_datum(get_args(hint)[0])
-        return _same if item is _same else lambda values: [item(value) for value in values]
-    if not (isinstance(hint, type) and hasattr(hint, "__dataclass_fields__")):
-        return _same
-    hints = get_type_hints(hint)
-    parts = [(field.name, _to_datum(hints[field.name])) for field in fields(hint)]
-    return lambda record: {name: part(getattr(record, name)) for name, part in parts}
 
 
 @cache
