@@ -70,6 +70,14 @@ class Operator:
         state = recover(self._log, self._partition(strategy)).state
         return state, state.strategies.get(strategy)
 
+    def decisions(self, strategy: str) -> Iterator[Decision]:
+        """Yield the strategy's decisions, oldest first, as far as the topic keeps them."""
+        place = TopicPartition(DECISIONS.name, self._partition(strategy))
+        for record in self._log.read(place, self._log.start_offset(place)):
+            decision = decode(Decision, record.value)
+            if decision.strategy == strategy:
+                yield decision
+
     def command(
         self,
         strategy: str,

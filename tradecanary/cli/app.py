@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import demo, operate, policy, replay, run, status, topics
+from tradecanary.cli import demo, history, operate, policy, replay, run, status, topics
 
 app = typer.Typer(
     name="tradecanary",
@@ -21,6 +21,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(run.app, name="run")
 app.command()(operate.start)
 app.command()(status.status)
+app.command()(history.history)
 for _name, _command in operate.VERBS.items():
     app.command(_name)(_command)
 app.command()(operate.approve)

@@ -9,9 +9,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from tradecanary import trail
 from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.output import Exit, err, fail, out, say_json
-from tradecanary.demo import trail
 from tradecanary.demo.rollouts import PLANNED, Planned, play, policy
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.units import CANARY, MICROS, STABLE, US_PER_MS

@@ -1,0 +1,38 @@
+"""`tradecanary history`: every decision of a strategy, one line each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tradecanary import trail
+from tradecanary.cli.connection import Connection, connected
+from tradecanary.cli.decision_json import decision_json
+from tradecanary.cli.output import Exit, fail, out, say_json
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the decisions as JSON lines.")]
+
+
+def history(
+    strategy: Annotated[str, typer.Argument(help="The strategy, as its services name it.")],
+    json: _Json = False,  # noqa: FBT002
+    bootstrap_servers: Connection = None,
+) -> None:
+    """Show what was decided for a strategy, when, at how many canary orders, and why.
+
+    Example: tradecanary history momentum
+    """
+    with connected(bootstrap_servers) as operator:
+        decisions = list(operator.decisions(strategy))
+    if not decisions:
+        fail(f"no decision was ever made for strategy {strategy!r}", Exit.REFUSED)
+    if not json:
+        out.print(Text(trail.HEADER, style="dim"))
+    for decision in decisions:
+        if json:
+            say_json(decision_json(decision))
+        else:
+            style = trail.STYLES.get(decision.kind, "")
+            out.print(Text(trail.line(decision, decisions[0].time_us), style=style))
