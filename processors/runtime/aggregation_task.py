@@ -21,7 +21,7 @@ from tradecanary.processors.aggregation.step import (
     new_aggregation,
     step,
 )
-from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.runtime.log import Log, OffsetLost
 from tradecanary.processors.stage import Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import decode
 from tradecanary.schemas.metrics import AggregationSnapshot
@@ -29,10 +29,6 @@ from tradecanary.schemas.topics import AGGREGATION_STATE, EXECUTIONS, METRICS
 
 COMMIT_INTERVAL_US = 200_000
 _SCAN_RECORDS = 2_000
-
-
-class OffsetLost(RuntimeError):
-    """There is a snapshot but no committed offset: going on could count events twice."""
 
 
 class ScannedBatch:
@@ -99,8 +95,9 @@ class AggregationTask:
         """Rebuild the state for `assigned`; return where to go on reading.
 
         A partition without committed offset and snapshot begins at its first kept record. Raises
-        OffsetLost where there is a snapshot but no committed offset. Each recovery is a new
-        incarnation, so that a transaction whose commit failed leaves no hole in the numbers.
+        OffsetLost where there is a snapshot but no committed offset, or what follows the offset
+        is not kept any more. Each recovery is a new incarnation, so that a transaction whose
+        commit failed leaves no hole in the numbers.
         """
         self._incarnation = max(self._incarnation + 1, now_us if self._state.cursors else 0)
         snapshots = _snapshots_by_partition(log)
@@ -173,6 +170,13 @@ def _start(
                 f"the topics {AGGREGATION_STATE.name} and {METRICS.name} to count all anew."
             )
         return Start(fresh, first)
+    if committed < first:
+        raise OffsetLost(
+            f"the committed offset on {source.topic} partition {source.partition} is {committed}, "
+            f"but the first record still kept is {first}: what lies between was never counted. To "
+            f"go on without it, commit offset {first} for the group 'aggregation'; rollouts halt "
+            "at the gap until they are resumed."
+        )
     below = [snapshot for snapshot in snapshots if snapshot.next_offset <= committed]
     newest_below = max(below, key=lambda snapshot: snapshot.next_offset, default=fresh)
-    return Start(newest_below, max(committed, first))
+    return Start(newest_below, committed)

@@ -12,7 +12,8 @@ from tests.executions import T0_US, event, fold_all, log_of, merged, pieces, ran
 from tradecanary.processors.aggregation.compiled import CompiledFold
 from tradecanary.processors.aggregation.folding import Fold, Tally
 from tradecanary.processors.aggregation.oracle import PlainFold
-from tradecanary.processors.runtime.aggregation_task import AggregationTask, OffsetLost
+from tradecanary.processors.runtime.aggregation_task import AggregationTask
+from tradecanary.processors.runtime.log import OffsetLost
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint, Runner, go_on
 from tradecanary.processors.stage import LogRecord, TopicPartition
@@ -211,6 +212,13 @@ def test_a_snapshot_without_committed_offset_is_an_error() -> None:
     _state(log, 0, 2)
     with pytest.raises(OffsetLost, match=r"Commit offset 2 for the group"):
         _settle(_runner(log, clock), clock)
+
+
+def test_records_that_were_deleted_uncounted_are_an_error() -> None:
+    """What lies between the committed offset and the first kept one is not skipped unseen."""
+    log = _log_from(5, Clock())
+    with pytest.raises(OffsetLost, match=r"is 4, but the first record still kept is 5"):
+        _recovered(log, committed=4)
 
 
 def test_a_partition_added_later_begins_at_its_start() -> None:
