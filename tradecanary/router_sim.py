@@ -32,6 +32,7 @@ from tradecanary.world import settings_for
 
 _MARKET_HOURS = 4
 _PAUSE_S = 0.002
+_MOST_BEHIND_US = 500_000
 _CRASHED = 137
 
 
@@ -73,7 +74,7 @@ def run(
     """Trade until `stopping(pause)` says so; `say` gets the service's counts every 5 s."""
     market, versions = market_of(settings), strategies()
     schedule = Schedule(_now_us())
-    clock = Clock.of(schedule.now_us)
+    clock = clock_of(schedule)
     router = OrderRouter(
         settings.strategy,
         versions,
@@ -92,6 +93,7 @@ def run(
         kafka=settings.kafka,
         topic_prefix=settings.topic_prefix,
     ):
+        schedule.advance(_now_us())  # connecting took a while: trade from now on
         service = SimulatedService(
             market,
             router,
@@ -110,6 +112,15 @@ def run(
         service.stop()
         schedule.advance(_now_us() + settings.order_horizon_ms * 1000)
         say(_counts(service, router))
+
+
+def clock_of(schedule: Schedule) -> Clock:
+    """Return the schedule's time, but never more than 0.5 s behind the host's.
+
+    A loop that falls behind must not hold up the leases: the router would learn from its status
+    messages that records come seconds late, and believe none of them any more.
+    """
+    return Clock.of(lambda: max(schedule.now_us(), _now_us() - _MOST_BEHIND_US))
 
 
 def _publisher(settings: SimSettings, clock: Clock) -> ExecutionPublisher:

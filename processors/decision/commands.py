@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tradecanary.processors.decision.chain import At, Cause, Changed, record
+from tradecanary.processors.decision.chain import LONGEST_TEXT, At, Cause, Changed, record
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, reissue
 from tradecanary.processors.decision.policy import PolicyProblem, RolloutSpec, read_spec
@@ -21,7 +21,6 @@ from tradecanary.schemas.routing import Command, CommandKind
 
 _ANSWERED = 100
 _LONGEST_ARGUMENTS = 1 << 18
-_LONGEST_TEXT = 2_000
 
 
 def in_order(commands: tuple[Command, ...]) -> tuple[Command, ...]:
@@ -46,7 +45,7 @@ def obey(strategy: StrategyState, command: Command, at: At) -> Changed:
     if command.id in strategy.answered:
         return strategy, ()
     strategy = replace(strategy, answered=(*strategy.answered, command.id)[-_ANSWERED:])
-    actor, reason = command.actor[:_LONGEST_TEXT], command.reason[:_LONGEST_TEXT]
+    actor, reason = command.actor[:LONGEST_TEXT], command.reason[:LONGEST_TEXT]
     cause = Cause(
         reason=f"{command.kind.value} by {actor}: {reason}",
         actor=actor,

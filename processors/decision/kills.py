@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tradecanary.processors.decision.chain import At, Cause, Changed, record
+from tradecanary.processors.decision.chain import LONGEST_TEXT, At, Cause, Changed, record
 from tradecanary.processors.decision.model import StrategyState
 from tradecanary.processors.decision.moves import apply
 from tradecanary.processors.decision.transitions import NO_CANARY, Trigger
@@ -47,7 +47,8 @@ def _switch(strategy: StrategyState, kill: KillSwitch, at: At) -> Changed:
         else (Trigger.UNKILL, DecisionKind.UNKILL)
     )
     verb = "killed" if strategy.killed else "unkilled"
-    cause = Cause(f"{verb} by {kill.actor}: {kill.reason}", actor=kill.actor)
+    actor, reason = kill.actor[:LONGEST_TEXT], kill.reason[:LONGEST_TEXT]
+    cause = Cause(f"{verb} by {actor}: {reason}", actor=actor)
     changed = apply(strategy, trigger, cause, at)
     if changed is not None:
         return changed

@@ -9,6 +9,7 @@ from tradecanary.schemas.decisions import VariantEvidence
 from tradecanary.schemas.execution import ERROR_STATUSES, OrderStatus
 from tradecanary.schemas.metrics import MeasureSums, PartialSums
 
+_MOST = (1 << 63) - 1
 _STATUSES = tuple(OrderStatus)
 _FILLED = _STATUSES.index(OrderStatus.FILLED)
 _ERRORS = tuple(_STATUSES.index(status) for status in _STATUSES if status in ERROR_STATUSES)
@@ -102,7 +103,7 @@ class Sums:
         return self.measures.get(name, _NOTHING)
 
     def evidence(self, variant: str) -> VariantEvidence:
-        """Return the figures that a decision carries."""
+        """Return the figures that a decision carries; totals beyond 64 bits are cut there."""
         latency, slippage = self.measure("latency_us"), self.measure("slippage_milli_bp")
         pnl = self.measure("pnl_micros")
         return VariantEvidence(
@@ -111,12 +112,29 @@ class Sums:
             filled=self.filled,
             errors=self.errors,
             latency_n=latency.n,
-            latency_total_us=latency.total,
+            latency_total_us=_long(latency.total),
             slippage_n=slippage.n,
-            slippage_total_milli_bp=slippage.total,
+            slippage_total_milli_bp=_long(slippage.total),
             pnl_n=pnl.n,
-            pnl_total_micros=pnl.total,
+            pnl_total_micros=_long(pnl.total),
         )
+
+
+def _long(total: int) -> int:
+    return max(-_MOST, min(total, _MOST))
+
+
+def shape_problem(partial: PartialSums) -> str:
+    """Return what makes a group impossible to add up, or an empty text."""
+    if len(partial.status_counts) != len(_STATUSES):
+        return f"status_counts were {len(partial.status_counts)}, must be {len(_STATUSES)}"
+    for measure in partial.measures:
+        if len(measure.buckets) != len(measure.bucket_counts):
+            return (
+                f"{measure.name} had {len(measure.buckets)} buckets and "
+                f"{len(measure.bucket_counts)} counts, must be as many"
+            )
+    return ""
 
 
 def errors_of(partial: PartialSums) -> int:

@@ -14,6 +14,7 @@ from tradecanary.processors.decision.model import LookEvent, PartitionState
 from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
 from tradecanary.processors.decision.snapshot import key_of, snapshots
 from tradecanary.processors.decision.step import step
+from tradecanary.processors.decision.sums import shape_problem
 from tradecanary.processors.runtime.decision_recovery import recover
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPartition
@@ -193,6 +194,10 @@ class DecisionTask:
             raise ContractViolation("strategy was '*', which is no strategy's name")
 
     def _take_part(self, inbox: _Inbox, part: MetricsBatch, offset: int) -> None:
+        for partial in part.partials:
+            problem = shape_problem(partial)
+            if problem:
+                raise ContractViolation(problem)
         whole = inbox.parts.add(part)
         if whole is None:
             inbox.part_offsets.setdefault(name_of(part), offset)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kafka.broker import Broker, NoBrokerError, kafka
+from tests.kafka.day import Day, play
 
 _numbers = itertools.count(1)
 _used: list[str] = []
@@ -49,3 +50,13 @@ def topic_prefix(request: pytest.FixtureRequest) -> str:
     """Give what the names of this test's topics, groups and transactional ids begin with."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:60].strip("-")
     return f"{name}.{os.getpid()}-{next(_numbers)}."
+
+
+@pytest.fixture(scope="session")
+def day(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    """Give the day on Kafka that several files of tests look at; it is played once."""
+    prefix = f"day.{os.getpid()}-{next(_numbers)}."
+    played = play(bootstrap_servers, prefix, tmp_path_factory.mktemp("day"))
+    yield played
+    assert played.pipeline is not None
+    played.pipeline.close()

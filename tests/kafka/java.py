@@ -55,12 +55,12 @@ rootLogger.appenderRef.out.ref = out
 """
 
 # The child asks the kernel to end it with us (Linux), then becomes the command: same pid.
-_LAUNCHER = """\
+LAUNCHER = """\
 import ctypes, os, signal, sys
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
 if os.getppid() != int(sys.argv[1]):
-    sys.exit("the process that asked for a broker is gone")
+    sys.exit("the process that asked for this one is gone")
 os.execvp(sys.argv[2], sys.argv[2:])
 """
 
@@ -140,7 +140,7 @@ class JavaBroker:
     def launch(self) -> None:
         """Start the process; it does not answer yet."""
         assert self._process is None, "the broker runs already"
-        launcher = [sys.executable, "-c", _LAUNCHER, str(os.getpid())]
+        launcher = [sys.executable, "-c", LAUNCHER, str(os.getpid())]
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 launcher + self._command("kafka.Kafka", "server.properties"),
