@@ -1,0 +1,168 @@
+"""`make bench`: throughput, latency and memory on a real Kafka, with the bars beside the figures.
+
+Writes build/bench.json. `QUICK=1` measures smaller amounts in under three minutes. Figures of one
+run compare with each other; between machines only their ratios do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks import routing, trips
+from benchmarks.places import Place
+from tests.kafka.broker import kafka
+
+OUT = Path(__file__).parents[1] / "build" / "bench.json"
+QUICK = os.environ.get("QUICK") == "1"
+EVENTS = 400_000 if QUICK else 2_000_000
+ROUNDS = 1 if QUICK else 3
+SIZES = (10_000, 100_000) if QUICK else (10_000, 100_000, 1_000_000, 10_000_000)
+TRIPS = 9 if QUICK else 60
+ROUTED_BATCHES = 2_000 if QUICK else 10_000
+FILL_RATE = 50_000
+BACKGROUND_PER_S = 5_000
+PLAIN_EVENTS = 50_000
+BARS = {
+    "aggregate_share_of_raw": ">= 0.6",
+    "end_to_end_p50_ms": "< 300",
+    "end_to_end_p99_ms": "< 600",
+    "route_ns": "< 2000",
+}
+
+
+class Bench:
+    """The parts of a run, with one progress line each."""
+
+    def __init__(self, bootstrap_servers: str, progress: Progress) -> None:
+        """Measure on this broker."""
+        self._servers = bootstrap_servers
+        self._progress = progress
+        self.figures: dict[str, object] = {}
+
+    def _line(self, text: str, total: int) -> TaskID:
+        return self._progress.add_task(text, total=total)
+
+    def _filled(self, name: str, events: int) -> Place:
+        place = Place(self._servers, name)
+        line = self._line(f"filling {events:,} events", events)
+        for sent in place.fill(events, FILL_RATE):
+            self._progress.update(line, completed=sent)
+        return place
+
+    def throughput(self) -> None:
+        """The stage against a bare consume loop on the same topic, in turn; medians."""
+        place = self._filled("throughput", EVENTS)
+        line = self._line("consume, aggregate in turn", 2 * ROUNDS)
+        found: dict[str, list[dict[str, float]]] = {"consume": [], "aggregate": []}
+        for _ in range(ROUNDS):
+            for what, results in found.items():
+                results.append(place.measured(what, EVENTS))
+                self._progress.advance(line)
+        place.remove()
+
+        def median(what: str, figure: str) -> float:
+            return statistics.median(result[figure] for result in found[what])
+
+        shares = [
+            stage["events_per_s"] / raw["events_per_s"]
+            for raw, stage in zip(found["consume"], found["aggregate"], strict=True)
+        ]
+        self.figures |= {
+            "aggregate_events_per_s": round(median("aggregate", "events_per_s")),
+            "raw_consume_events_per_s": round(median("consume", "events_per_s")),
+            "aggregate_share_of_raw": round(statistics.median(shares), 3),
+            "cpu_us_per_event": round(median("aggregate", "cpu_us_per_event"), 3),
+            "raw_cpu_us_per_event": round(median("consume", "cpu_us_per_event"), 3),
+        }
+
+    def plain(self) -> None:
+        """The peer: the same stage with the plain fastavro fold."""
+        place = self._filled("plain", PLAIN_EVENTS)
+        result = place.measured("plain", PLAIN_EVENTS)
+        place.remove()
+        self.figures["plain_fastavro_events_per_s"] = round(result["events_per_s"])
+
+    def sizes(self) -> None:
+        """Cost and memory as the topic grows."""
+        costs: dict[str, float] = {}
+        memory: dict[str, float] = {}
+        for events in SIZES:
+            place = self._filled(f"size-{events}", events)
+            result = place.measured("aggregate", events)
+            place.remove()
+            name = _short(events)
+            costs[name] = round(result["cpu_us_per_event"], 3)
+            memory[name] = round(result["peak_rss_mb"], 1)
+        self.figures["cost_per_event_us_by_size"] = costs
+        self.figures["peak_rss_mb"] = {
+            name: mb for name, mb in memory.items() if QUICK or name in {"1M", "10M"}
+        }
+
+    def end_to_end(self) -> None:
+        """From the tripping event to the router's new weight, beside 5,000 events/s."""
+        place = Place(self._servers, "trips")
+        line = self._line(f"trips beside {BACKGROUND_PER_S:,} events/s", TRIPS)
+        found: dict[str, list[float]] = {}
+        for kind, took_ms in trips.measure(place, TRIPS, BACKGROUND_PER_S):
+            found.setdefault(kind, []).append(took_ms)
+            self._progress.advance(line)
+        place.remove()
+        every = sorted(took for kind in found.values() for took in kind)
+        self.figures |= {
+            "end_to_end_p50_ms": round(statistics.median(every), 1),
+            "end_to_end_p99_ms": round(every[min(len(every) - 1, len(every) * 99 // 100)], 1),
+            "end_to_end_p50_ms_by_kind": {
+                kind: round(statistics.median(took), 1) for kind, took in found.items()
+            },
+            "end_to_end_trips": len(every),
+        }
+
+    def routing(self) -> None:
+        """The call that every order makes."""
+        line = self._line("route()", ROUTED_BATCHES // 1000)
+        for result in routing.measure(ROUTED_BATCHES):
+            self._progress.advance(line)
+            self.figures |= {name: round(value, 1) for name, value in result.items()}
+
+
+def _short(events: int) -> str:
+    return f"{events // 1_000_000}M" if events >= 1_000_000 else f"{events // 1000}k"
+
+
+def _table(figures: dict[str, object]) -> Table:
+    table = Table(title="quick run" if QUICK else None)
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("bar")
+    for name, value in figures.items():
+        shown = f"{value:,}" if isinstance(value, int | float) else str(value)
+        table.add_row(name, shown, BARS.get(name, ""))
+    return table
+
+
+def main() -> None:
+    """Measure everything, print the table, write the file."""
+    console = Console(width=None if os.isatty(1) else 120)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with kafka(console.print) as broker, Progress(*columns, console=console) as progress:
+        bench = Bench(broker.bootstrap_servers, progress)
+        bench.routing()
+        bench.throughput()
+        bench.end_to_end()
+        bench.plain()
+        bench.sizes()
+    console.print(_table(bench.figures))
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(bench.figures, indent=2) + "\n", encoding="utf-8")
+    console.print(f"written: {OUT}")
+
+
+if __name__ == "__main__":
+    main()
