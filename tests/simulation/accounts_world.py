@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradecanary.processors.decision.judges.accounts import engine
-from tradecanary.processors.decision.judges.accounts.settings import Settings, Tested
+from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
 from tradecanary.processors.decision.judges.accounts.totals import AccountTotals, Moments
 from tradecanary.processors.decision.judges.judge import Verdict
 from tradecanary.producers.assignment import assign
@@ -38,8 +38,8 @@ class World:
     @property
     def settings(self) -> Settings:
         """One measure, with all of alpha, as in the table."""
-        tested = Tested(measure=SLIPPAGE, margin=500.0, weight=1.0)
-        return Settings(tested=(tested,), alpha=self.alpha, first_orders=FIRST)
+        rule = MeasureRule(measure=SLIPPAGE, margin=500.0, weight=1.0)
+        return Settings(measures=(rule,), alpha=self.alpha, first_orders=FIRST)
 
     def run(self, seed: int) -> int:
         """Return the canary orders at the look that found harm, 0 if none did."""

@@ -20,7 +20,7 @@ from tradecanary.processors.decision.judges.accounts import looks, permutation
 from tradecanary.processors.decision.judges.accounts.looks import FEWEST_PERMUTATIONS, Looks
 from tradecanary.processors.decision.judges.accounts.permutation import Crossings
 from tradecanary.processors.decision.judges.accounts.scores import scores
-from tradecanary.processors.decision.judges.accounts.settings import Settings, Tested
+from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
 from tradecanary.processors.decision.judges.accounts.totals import Book
 from tradecanary.processors.decision.judges.judge import Verdict
 from tradecanary.schemas.units import CANARY, STABLE
@@ -96,7 +96,7 @@ def look(
     )
     canary = np.array([assignment[account] == CANARY for account in accounts], dtype=np.bool_)
     number = state.done + 1
-    trials = [_Trial.of(tested, settings, number, canary) for tested in settings.tested]
+    trials = [_Trial.of(rule, settings, number, canary) for rule in settings.measures]
     found = _relabelled(trials, accounts, totals_now, totals_before, canary, seed, number)
     measures = tuple(
         trial.answer(
@@ -122,7 +122,7 @@ def look(
 class _Trial:
     """One measure at one look: its two levels, and the relabellings each needs."""
 
-    tested: Tested
+    rule: MeasureRule
     accounts: int
     canaries: int
     level: float
@@ -130,14 +130,14 @@ class _Trial:
 
     @classmethod
     def of(
-        cls, tested: Tested, settings: Settings, number: int, canary: NDArray[np.bool_]
+        cls, rule: MeasureRule, settings: Settings, number: int, canary: NDArray[np.bool_]
     ) -> _Trial:
-        """The trial of `tested` at look `number`."""
+        """The trial of `rule` at look `number`."""
         return cls(
-            tested=tested,
+            rule=rule,
             accounts=len(canary),
             canaries=int(np.count_nonzero(canary)),
-            level=looks.level(settings.alpha * tested.weight, number),
+            level=looks.level(settings.alpha * rule.weight, number),
             level_inferior=looks.level(settings.beta, number),
         )
 
@@ -149,8 +149,8 @@ class _Trial:
         """
         at_first = crossings.first(FEWEST_PERMUTATIONS)
         tests = (
-            (at_first.p_harm(self.tested.tolerance), self.level),
-            (at_first.p_inferior(self.tested.margin), self.level_inferior),
+            (at_first.p_harm(self.rule.tolerance), self.level),
+            (at_first.p_inferior(self.rule.margin), self.level_inferior),
         )
         return max(_relabellings(p, level, self.accounts) for p, level in tests)
 
@@ -159,7 +159,7 @@ class _Trial:
     ) -> MeasureAnswer:
         """What this measure's crossings say."""
         at_first = crossings.first(FEWEST_PERMUTATIONS)
-        tolerance, margin = self.tested.tolerance, self.tested.margin
+        tolerance, margin = self.rule.tolerance, self.rule.margin
         drawn = _relabellings(at_first.p_harm(tolerance), self.level, self.accounts)
         behind = crossings.first(drawn)
         p = behind.p_harm(tolerance)
@@ -167,13 +167,13 @@ class _Trial:
         p_inferior = crossings.first(against).p_inferior(margin)
         enough = canary_orders >= settings.min_canary_orders
         refuted = enough and p_inferior <= self.level_inferior
-        passed = refuted or self.tested.measure in state.passed
+        passed = refuted or self.rule.measure in state.passed
         low, high = crossings.interval(self.level)
-        if self.tested.worse < 0:
+        if self.rule.worse < 0:
             low, high = -high, -low
         return MeasureAnswer(
-            measure=self.tested.measure,
-            effect=self.tested.worse * crossings.effect,
+            measure=self.rule.measure,
+            effect=self.rule.worse * crossings.effect,
             low=low,
             high=high,
             p=p,
@@ -210,7 +210,7 @@ def _relabelled(
 ) -> tuple[Crossings, ...]:
     """The crossings of each trial: the first 4,000, then as many as the neediest needs."""
     scored = [
-        scores(accounts, now, before, trial.tested.measure).facing(trial.tested.worse)
+        scores(accounts, now, before, trial.rule.measure).facing(trial.rule.worse)
         for trial in trials
     ]
     random = permutation.generator(seed, number)
@@ -231,7 +231,7 @@ def _relabellings(p_at_first: float, level: float, accounts: int) -> int:
 
 def _canary_orders(now: Book, accounts: list[str], canary: NDArray[np.bool_], trial: _Trial) -> int:
     return sum(
-        now[account].moments(trial.tested.measure).n
+        now[account].moments(trial.rule.measure).n
         for account, is_canary in zip(accounts, canary, strict=True)
         if is_canary
     )

@@ -26,7 +26,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class MeasureRule:
     """One measure on trial, in its own unit (UNFILLED, ERRORS: as a fraction of orders).
 
     `tolerance`: d0, a harm up to here is harmless. `margin`: d1 > d0, from here it is unacceptable.
@@ -62,7 +62,7 @@ class Settings:
     a thousand cannot be excluded earlier by any method (statistics.md 0, point 4).
     """
 
-    tested: tuple[Tested, ...]
+    measures: tuple[MeasureRule, ...]
     alpha: float = 0.01
     beta: float = 0.05
     first_orders: int = 1_000
@@ -73,10 +73,10 @@ class Settings:
         for name, rate in (("alpha", self.alpha), ("beta", self.beta)):
             if not 0 < rate < 1:
                 raise ValueError(f"{name} was {rate}, must be in (0, 1)")
-        names = [each.measure for each in self.tested]
+        names = [each.measure for each in self.measures]
         if not names or len(set(names)) != len(names):
-            raise ValueError(f"tested was {names}; at least one measure, each once, is needed")
-        weights = sum(each.weight for each in self.tested)
+            raise ValueError(f"measures was {names}; at least one measure, each once, is needed")
+        weights = sum(each.weight for each in self.measures)
         if weights > 1 + _ROUNDING:
             raise ValueError(f"the weights of the measures sum to {weights}, must be at most 1")
         if self.first_orders < 1 or self.min_canary_orders < 0:
