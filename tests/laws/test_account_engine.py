@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tradecanary.processors.decision.judges.accounts import engine
+from tradecanary.processors.decision.judges.accounts import engine, looks
 from tradecanary.processors.decision.judges.accounts.engine import Answer, MeasureAnswer
 from tradecanary.processors.decision.judges.accounts.looks import Looks
+from tradecanary.processors.decision.judges.accounts.permutation import Crossings
 from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
 from tradecanary.processors.decision.judges.accounts.totals import (
     ERRORS,
@@ -128,6 +131,19 @@ def test_a_late_look_draws_more_only_where_it_matters() -> None:
     assert _of(answer, UNFILLED).relabellings > 4 / _of(answer, UNFILLED).level - 2 > 4_000
     assert 4_000 == _of(answer, PNL).relabellings
     assert Verdict.HARMFUL is _of(answer, UNFILLED).verdict
+
+
+@given(st.integers(0, 1 << 32), st.floats(-5, 0), st.integers(1, 8))
+def test_stopping_early_changes_no_verdict(seed: int, log10_p: float, number: int) -> None:
+    """Whoever stops after 4,000 relabellings would not have met the level with all of them."""
+    level = looks.level(0.0025, number)
+    drawn = np.random.default_rng(seed).random(looks.permutations(level, 60))
+    found = Crossings(0.5, np.where(drawn < 10**log10_p, -1.0, 1.0), 0.0)
+    at_first = found.first(looks.FEWEST_PERMUTATIONS).p_harm(0.0)
+    p = found.first(engine._relabellings(at_first, level, 60)).p_harm(0.0)
+
+    assert (found.p_harm(0.0) <= level) == (p <= level)
+    assert p in {at_first, found.p_harm(0.0)}
 
 
 def test_within_the_tolerance_harm_is_harmless() -> None:

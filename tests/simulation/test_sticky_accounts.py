@@ -37,7 +37,7 @@ def test_half_a_basis_point_is_found(
     weight_bp: int, before: int, fewest: int, most_orders: int
 ) -> None:
     """+0.5 bp with 300 accounts at alpha .01: found about as often and as soon as in the table."""
-    world = World(300, weight_bp, before=before, harm_bp=0.5)
+    world = World(300, weight_bp, orders=32_000, before=before, harm_bp=0.5)
     found = [orders for orders in map(world.run, range(25)) if orders]
 
     assert len(found) >= fewest

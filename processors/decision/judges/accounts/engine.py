@@ -1,10 +1,12 @@
 """One look at a rollout by account: harm refuted or not, measure by measure.
 
-Exact where looks are due by orders alone and the canary adds the same to every account's score;
-otherwise as good as a permutation test of means is. A measure is HARMFUL when "the effect is at
-most d0" is refuted at the look's level. It has passed when "the effect is at least d1" was refuted
-at some look with enough canary orders; that stays. What cannot be shown with so many accounts is
-said, not guessed.
+Harm: exact when the canary changes nothing at all, at looks due by the orders of both variants. The
+other claims (a harm up to d0, a harm below d1) are exact when the canary adds the same to every
+account's score, and else as good as a permutation test of means.
+
+A measure is HARMFUL when "the effect is at most d0" is refuted at the look's level. It has passed
+when "the effect is at least d1" was refuted at some look with enough canary orders; that stays.
+What cannot be shown with so many accounts is said, not guessed.
 """
 
 from __future__ import annotations

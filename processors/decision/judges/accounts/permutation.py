@@ -34,7 +34,7 @@ from tradecanary.processors.decision.judges.accounts.scores import Scores
 
 _Floats = NDArray[np.float64]
 _BITS = 50  # of the 53 of a float64: sums of absolute values stay below 2^51
-_BLOCK = 1 << 20  # random numbers drawn at once: 4 MiB, about a cache
+_BLOCK = 1 << 16  # random numbers drawn at once: they stay in the cache, and BLAS in one thread
 _SLACK = 1e-9  # of the largest score: what rounding could have made of a tie
 
 
