@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import pi
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tradecanary.processors.decision.judges.accounts import engine, looks
 from tradecanary.processors.decision.judges.accounts.engine import Answer, MeasureAnswer
@@ -133,17 +132,38 @@ def test_a_late_look_draws_more_only_where_it_matters() -> None:
     assert Verdict.HARMFUL is _of(answer, UNFILLED).verdict
 
 
-@given(st.integers(0, 1 << 32), st.floats(-5, 0), st.integers(1, 8))
-def test_stopping_early_changes_no_verdict(seed: int, log10_p: float, number: int) -> None:
-    """Whoever stops after 4,000 relabellings would not have met the level with all of them."""
-    level = looks.level(0.0025, number)
-    drawn = np.random.default_rng(seed).random(looks.permutations(level, 60))
-    found = Crossings(0.5, np.where(drawn < 10**log10_p, -1.0, 1.0), 0.0)
-    at_first = found.first(looks.FEWEST_PERMUTATIONS).p_harm(0.0)
-    p = found.first(engine._relabellings(at_first, level, 60)).p_harm(0.0)
+@pytest.mark.parametrize("extreme", range(6))
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_stopping_early_changes_no_verdict(extreme: int, number: int) -> None:
+    """Whoever stops after 4,000 relabellings would not have met the level with all of them.
 
-    assert (found.p_harm(0.0) <= level) == (p <= level)
-    assert p in {at_first, found.p_harm(0.0)}
+    So many of the first 4,000 did as well as the observed labelling, and none later.
+    """
+    level = looks.level(0.0025, number)
+    values = np.ones(looks.permutations(level, 60))
+    values[:extreme] = -1.0
+    found = Crossings(0.5, values, 0.0)
+    at_first = found.first(looks.FEWEST_PERMUTATIONS).p_harm(0.0)
+    drawn = engine._relabellings(at_first, level, 60)
+
+    assert (found.p_harm(0.0) <= level) == (found.first(drawn).p_harm(0.0) <= level)
+    assert drawn == (len(values) if found.p_harm(0.0) <= level else looks.FEWEST_PERMUTATIONS)
+
+
+def test_a_look_spends_its_part_of_the_rates() -> None:
+    """At look 3 harm is tested at alpha * weight * 6 / (pi * 3)^2, inferiority without weight."""
+    _, answer = _look(_book(1), replace(START, done=2))
+
+    for found in answer.measures:
+        assert 0.01 * 0.5 * 6 / (9 * pi**2) == pytest.approx(found.level)
+        assert 0.05 * 6 / (9 * pi**2) == pytest.approx(found.level_inferior)
+
+
+def test_accounts_without_orders_are_not_counted() -> None:
+    """An account that sent nothing in the phase is no account of the look."""
+    _, answer = _look(_book(1) | {"a00": AccountTotals(), "a01": AccountTotals()})
+
+    assert (19, 58) == (answer.canaries, answer.accounts)
 
 
 def test_within_the_tolerance_harm_is_harmless() -> None:

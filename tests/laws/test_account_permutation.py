@@ -63,6 +63,25 @@ def test_scipy_agrees(seed: int, alternative: str, shift: float) -> None:
 
 
 @given(
+    st.lists(st.integers(0, 3), min_size=2, max_size=12),
+    st.integers(1, 11),
+    st.sampled_from([0, 1, 3]),
+)
+def test_ties_count_against_either_claim(scores: list[int], canaries: int, shift: int) -> None:
+    """Scores in steps of 0.1 tie in integers, where floats differ in the last digit."""
+    steps = np.array(scores)
+    canary = np.arange(len(steps)) < min(canaries, len(steps) - 1)
+    values = (steps + shift * canary) * 0.1
+    found = _crossings(values, np.ones(len(steps)), canary, 60)
+    drawn = permutation._relabellings(60, len(steps), int(canary.sum()), generator("s", 1)) > 0
+    sums = np.array([steps[row].sum() for row in drawn])
+    observed = steps[canary].sum()
+
+    assert (1 + np.sum(sums >= observed)) / 61 == found.p_harm(shift * 0.1)
+    assert (1 + np.sum(sums <= observed)) / 61 == found.p_inferior(shift * 0.1)
+
+
+@given(
     seed=st.integers(0, 1 << 32),
     accounts=st.integers(2, 12),
     share=st.floats(0.05, 0.95),
