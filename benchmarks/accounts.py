@@ -1,4 +1,4 @@
-"""`python -m benchmarks.accounts`: the table of statistics.md 2.7, about ten minutes on one core.
+"""`python -m benchmarks.accounts`: the table of statistics.md 2.7, about four minutes of one core.
 
 Sticky accounts, slippage t(3) with intraclass correlation .14, looks to 128,000 orders: how often
 a healthy canary is rolled back (alpha .05, 60 runs) and +0.5 bp found (alpha .01, 25 runs, mean
