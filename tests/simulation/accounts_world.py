@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tradecanary.processors.decision.account_totals import AccountTotals, Moments
 from tradecanary.processors.decision.judges.accounts import engine
 from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
-from tradecanary.processors.decision.judges.accounts.totals import AccountTotals, Moments
 from tradecanary.processors.decision.judges.judge import Verdict
 from tradecanary.producers.assignment import assign
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE
