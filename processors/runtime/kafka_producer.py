@@ -64,7 +64,9 @@ class KafkaProducer:
         self._call(lambda _: self._client.begin_transaction(), "beginning")
         self._open = True
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
+    def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None = None
+    ) -> None:
         """Add a record; without `partition` murmur2 of the key decides.
 
         Raises Fenced, Aborted, or Unavailable when the buffer stays full.

@@ -57,8 +57,10 @@ class TransactionalProducer(Protocol):
     def begin(self) -> None:
         """Open a transaction."""
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
-        """Add a record; without `partition` murmur2 of the key decides."""
+    def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None = None
+    ) -> None:
+        """Add a record (None: a tombstone); without `partition` murmur2 of the key decides."""
 
     def send_offsets(self, positions: Mapping[TopicPartition, int], member: GroupConsumer) -> None:
         """Add the consumer's positions with its group metadata as of now."""

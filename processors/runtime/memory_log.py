@@ -113,7 +113,9 @@ class MemoryProducer:
         self._broker.check(self._id, self._epoch)
         self._broker.begin(self._id)
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
+    def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None = None
+    ) -> None:
         """Add a record; raise Fenced."""
         self._broker.check(self._id, self._epoch)
         self._broker.add(self._id, topic, key, value, partition)

@@ -219,7 +219,7 @@ class Runner:
 
     def _send(self, effects: Sequence[Emit]) -> None:
         for effect in effects:
-            value = encode(effect.record)
+            value = None if effect.record is None else encode(effect.record)
             self._producer.send(effect.topic, effect.key, value, effect.partition)
 
     def _recover(self, assigned: frozenset[TopicPartition]) -> None:
