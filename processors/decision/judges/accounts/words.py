@@ -68,8 +68,12 @@ def _standing(answer: Answer, both: int, next_orders: int) -> str:
     ]
     if both:
         said.append(f"{both} accounts with orders of both variants are left out")
-    problems = dict.fromkeys(found.problem for found in answer.measures if found.problem)
-    return "; ".join([*said, *problems])
+    problems: dict[str, list[str]] = {}
+    for found in answer.measures:
+        if found.problem:
+            problems.setdefault(found.problem, []).append(_name(STREAM_OF[found.measure]))
+    said += [f"{', '.join(names)}: {problem}" for problem, names in problems.items()]
+    return "; ".join(said)
 
 
 def _accounts(answer: Answer) -> str:
@@ -96,9 +100,9 @@ def _natural(stream: Stream, found: MeasureAnswer) -> tuple[float, float, float]
 def _evidence(found: MeasureAnswer, rule: MeasureRule) -> StreamEvidence:
     """The look's p-value calibrated to an e-value, 1 / (2 sqrt(p)) (Vovk & Wang 2021, section 2).
 
-    So that the field means one thing under either judge. It is of this look alone, and the verdict
-    compares p itself (see the checks). An end of the interval that nothing bounds is the largest
-    float.
+    So the field means one thing under either judge; but it is of this look alone, not of all so
+    far, and the verdict compares p itself (see the checks). An end of the interval that nothing
+    bounds is the largest float.
     """
     stream = STREAM_OF[found.measure]
     effect, low, high = (_finite(value) for value in _natural(stream, found))
@@ -109,10 +113,13 @@ def _evidence(found: MeasureAnswer, rule: MeasureRule) -> StreamEvidence:
         effect=effect,
         low=low,
         high=high,
-        margin=rounded(tolerance),
+        margin=_finite(tolerance),
         orders=found.orders,
     )
 
 
 def _finite(value: float) -> float:
-    return rounded(value) if math.isfinite(value) else math.copysign(sys.float_info.max, value)
+    """A number that JSON has: nine digits, no minus before 0."""
+    if not math.isfinite(value):
+        return math.copysign(sys.float_info.max, value)
+    return rounded(value) + 0.0
