@@ -85,7 +85,7 @@ class PhaseRun:
     """The phase that runs: its clock, its orders, and the flow's counters when it began.
 
     `all_orders`: of the whole strategy while the clock may run. `mature` and `accounts`: orders
-    and active accounts by variant, from mature cohorts.
+    and (where they are the unit) active accounts by variant, from mature cohorts.
     """
 
     index: int = 0
@@ -102,7 +102,10 @@ class PhaseRun:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One attempt to replace stable by a canary; `references`: what each phase froze."""
+    """One attempt to replace stable by a canary.
+
+    `references`: what each phase froze. `judge_state`: of the row that `judge_of(spec)` names.
+    """
 
     spec: RolloutSpec
     starter: str

@@ -10,8 +10,10 @@ from rich.table import Table
 
 from tradecanary.cli.output import Exit, duration, fail, out, percent, say_json
 from tradecanary.processors.decision.judge_settings import Thresholds
+from tradecanary.processors.decision.judges.accounts.looks import enough_accounts
 from tradecanary.processors.decision.policy import Policy, PolicyProblem, preset, read_policy
 from tradecanary.processors.decision.ramps import RAMPS
+from tradecanary.schemas.units import FULL_WEIGHT_BP
 
 app = typer.Typer(no_args_is_help=True, help="Check and show policies: ramps, judges, guards.")
 
@@ -68,14 +70,37 @@ def _thresholds_warnings(policy: Policy, judge: Thresholds) -> list[str]:
     return found
 
 
+def account_warnings(policy: Policy, accounts: int) -> list[str]:
+    """Return in which phases nothing can be shown about a strategy of so many accounts."""
+    if isinstance(policy.judge, Thresholds):
+        return ["judge: thresholds judge order by order; routed by account, use sequential"]
+    found = []
+    for phase in policy.ramp:
+        if phase.weight_bp < FULL_WEIGHT_BP:
+            problem = enough_accounts(accounts, phase.weight_bp, policy.judge.alpha)
+            found += [f"phase {phase.name}: {problem}"] if problem else []
+    return found
+
+
 @app.command()
-def lint(source: _Source, json: _Json = False) -> None:  # noqa: FBT002
+def lint(
+    source: _Source,
+    accounts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many accounts trade: for strategies routed by account (sticky)."
+        ),
+    ] = None,
+    json: _Json = False,  # noqa: FBT002
+) -> None:
     """Check a policy: exit 0 when it can be used, 1 with field, value and rule when not.
 
-    Example: tradecanary policy lint momentum.yaml
+    Example: tradecanary policy lint momentum.yaml --accounts 300
     """
     policy = load(source)
     found = warnings(policy)
+    if accounts is not None:
+        found += account_warnings(policy, accounts)
     if json:
         say_json({"policy": policy.name, "hash": policy.hash, "warnings": found})
         return
