@@ -12,7 +12,10 @@ from benchmarks.decisions.scenarios import IMMEDIATE, LATE, Question
 
 _CAPTIONS = {
     Question.FALSE_ROLLBACK: "rolled back (exact upper 95 % bound); promotable after orders",
-    Question.DELAY: "mean canary orders until rollback ± standard error (share found)",
+    Question.DELAY: (
+        "mean canary orders until rollback ± standard error (share found; runs that had fallen "
+        "before the fault are left out), to be read beside the rate of healthy canaries rolled back"
+    ),
     Question.FALSE_PROMOTION: "promoted although as bad as the margin (exact upper 95 % bound)",
 }
 _FACTORS = {IMMEDIATE: 1.0, LATE: LATE_FACTOR}
@@ -67,11 +70,12 @@ def _shown(cell: Cell) -> str:
 
 
 def _delay(cell: Cell) -> str:
+    before = f"; {cell.early} fell before" if cell.early else ""
     if cell.mean is None:
         return "all fell before"
     if not cell.events:
-        return "none"
+        return f"none{before}"
     error = "" if cell.error is None else f" ± {cell.error:,.0f}"
     if cell.events == cell.runs:
-        return f"{cell.mean:,.0f}{error}"
-    return f">{cell.mean:,.0f}{error} ({cell.rate:.0%})"
+        return f"{cell.mean:,.0f}{error}{before}"
+    return f">{cell.mean:,.0f}{error} ({cell.rate:.0%}){before}"
