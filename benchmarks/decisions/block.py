@@ -105,7 +105,6 @@ class Block:
             yield Cohort(
                 cohort_us=(self.first_cohort + number) * COHORT_US,
                 revision=self.phase + 1,
-                folded=True,
                 variants={
                     variant: Sums(
                         orders=sum(counts),

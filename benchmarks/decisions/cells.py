@@ -41,6 +41,7 @@ class Cell:
     early: int
     promoted: int
     promoted_mean: float | None
+    horizon: int
 
     @property
     def weight(self) -> str:
@@ -91,4 +92,5 @@ def _cell(scenario: Scenario, method: str, answers: Sequence[Answer]) -> Cell:
         early=len(answers) - len(counted),
         promoted=len(promoted),
         promoted_mean=fmean(promoted) if promoted else None,
+        horizon=scenario.horizon,
     )

@@ -5,7 +5,7 @@ JudgeAdapter that starts, feeds and asks the judge of `processors/decision/judge
 formula of its own. The adapter of `sequential` goes into a module `sequential.py` beside this one
 and is listed twice, under the names that bars.py knows: SEQUENTIAL with the default tolerance,
 SEQUENTIAL_EXACT with tolerance 0. Its `start` freezes the reference, its state is what the judge
-keeps, its `histograms` are SCORED.
+keeps, its `histograms` are SCORED; a mature cohort is ripe in both streams, orders before P&L.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Taker orders of both strategy versions on a recorded market, and rollouts over them.
 
 Both versions trade the same market through the product's own simulation, each against a book of its
-own and with equal luck. The first half of the open time is the reference, the rest the rollout; a
-run is another coin for every order.
+own and with equal luck: once a second of open time, when both want to trade. The first half of the
+open time is the reference, the rest the rollout, looked at in batches of 10 canary orders as in the
+synthetic tables; a run is another coin for every order.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def test_cohorts_are_the_merged_partial_sums(seed: int, cohort_rows: int, size: 
     canary = rng.random(shape) < 0.4
     block = Block(orders, canary, 500, phase=2, first_cohort=9, cohort_rows=cohort_rows)
     empty = {STABLE: Sums(), CANARY: Sums()}
-    expected = [Cohort((9 + number) * COHORT_US, 3, True, empty) for number in range(2)]
+    expected = [Cohort((9 + number) * COHORT_US, 3, variants=empty) for number in range(2)]
     for row in range(shape[0]):
         number = row // cohort_rows
         for place in range(shape[1]):
