@@ -10,6 +10,7 @@ from benchmarks.decisions.scenarios import (
     HEALTHY,
     IMMEDIATE,
     LATE,
+    LIFETIMES,
     REGIMES,
     WEIGHTS_BP,
     Question,
@@ -69,7 +70,7 @@ def held(cells: Iterable[Cell]) -> Iterator[Held]:
         what = f"{cell.table}, {cell.column}, {cell.weight}"
         if cell.method not in BARS:
             continue
-        if cell.table in {HEALTHY, REGIMES} and cell.question is Question.FALSE_ROLLBACK:
+        if cell.table in {HEALTHY, LIFETIMES, REGIMES} and cell.question is Question.FALSE_ROLLBACK:
             holds = cell.rate_lower <= ALPHA
             yield Held(cell.method, what, cell.rate, ALPHA, holds)
         bar = BARS[cell.method].get((cell.column, cell.weight_bp))

@@ -34,7 +34,8 @@ def buckets(values: Ints) -> Ints:
 class Block:
     """Orders of one revision in rows, a row a look, and the coin that gave them their variant.
 
-    `cohort_rows` rows in turn make a cohort; the first cohort is number `first_cohort`.
+    `cohort_rows` rows in turn make a cohort; the first cohort is number `first_cohort`. Orders that
+    are not `counted` are left out of every sum; None: all are counted.
     """
 
     orders: Orders
@@ -43,7 +44,8 @@ class Block:
     phase: int = 0
     first_cohort: int = 0
     cohort_rows: int = 1
-    _totals: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)
+    counted: Bools | None = None
+    _totals: dict[str, tuple[Ints, Ints]] = field(default_factory=dict, init=False)
 
     @property
     def rows(self) -> int:
@@ -55,19 +57,16 @@ class Block:
         rows = np.arange(self.rows)[:, None] * len(VARIANTS)
         keys = (rows + self.canary) * len(STATUSES) + self.orders.statuses
         most = self.rows * len(VARIANTS) * len(STATUSES)
-        found = np.bincount(keys.ravel(), minlength=most)
+        counted = keys.ravel() if self.counted is None else keys[self.counted]
+        found = np.bincount(counted, minlength=most)
         return found.reshape(self.rows, len(VARIANTS), len(STATUSES))
 
     def totals(self, name: str) -> tuple[Ints, Ints]:
         """Return count and total of a measure by (row, variant)."""
         if name not in self._totals:
-            known = self.orders.known.get(name)
-            values = self.orders.values[name]
-            if known is None:
-                n = self._by_variant(np.ones_like(self.canary))
-            else:
-                n, values = self._by_variant(known), np.where(known, values, 0)
-            self._totals[name] = n, self._by_variant(values)
+            known = self._known(name)
+            n = self._by_variant(np.ones_like(self.canary) if known is None else known)
+            self._totals[name] = n, self._by_variant(self._known_values(name))
         return self._totals[name]
 
     def squares(self, name: str) -> Ints:
@@ -135,15 +134,22 @@ class Block:
         cohorts = (np.arange(self.rows) // self.cohort_rows)[:, None] * len(VARIANTS)
         place = (cohorts + self.canary).astype(np.int32) << _BUCKET_BITS
         keys = place + (buckets(self.orders.values[name]) + _ZERO).astype(np.int32)
-        known = self.orders.known.get(name)
+        known = self._known(name)
         found, counts = np.unique(keys if known is None else keys[known], return_counts=True)
         starts = np.arange(groups + 1, dtype=np.int64) << _BUCKET_BITS
         ends = np.searchsorted(found.astype(np.int64), starts)
         own: Ints = (found & ((1 << _BUCKET_BITS) - 1)) - _ZERO
         return own.tolist(), counts.tolist(), ends.tolist()
 
-    def _known_values(self, name: str) -> Ints:
+    def _known(self, name: str) -> Bools | None:
+        """Return which orders count and have the measure; None: all."""
         known = self.orders.known.get(name)
+        if known is None or self.counted is None:
+            return self.counted if known is None else known
+        return known & self.counted
+
+    def _known_values(self, name: str) -> Ints:
+        known = self._known(name)
         values = self.orders.values[name]
         return values if known is None else np.where(known, values, 0)
 

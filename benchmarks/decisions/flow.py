@@ -61,7 +61,7 @@ class Flow:
     maturity_looks: int = 0
     fault_row: int = 0
     promotion_ends: bool = False
-    _blocks: list[Block] = field(default_factory=list)
+    _blocks: list[Block] = field(default_factory=list, init=False)
 
     def blocks(self) -> Iterator[Block]:
         """Yield all blocks from the first one on, drawing those that nobody asked for yet."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from benchmarks.decisions.arriving import Lifetimes
 from benchmarks.decisions.drawn import Drawn, Phase, in_batches, in_time
 from benchmarks.decisions.flow import Flow
 from benchmarks.decisions.methods import JUDGED, METHODS
@@ -22,6 +23,7 @@ IMMEDIATE = "fault from the start"
 LATE = "fault after 10,000 good canary orders"
 MARGIN = "as bad as the margin"
 BY_CLOCK = "looks every 200 ms"
+LIFETIMES = "unequal order lifetimes"
 REGIMES = "market regimes"
 REAL = "recorded market"
 
@@ -30,6 +32,7 @@ HEALTHY_ORDERS = 50_000
 FAULT_ORDERS = 20_000
 _CLOCK_ORDERS = 10_000
 _CLOCK_LEAST_S = 30
+_LIFETIMES_RATE, _LIFETIMES_S = 1_000, 60
 _REGIME_ORDERS = 20_000
 _RAMP_ROWS, _RAMP_WIDTH, _RAMP_BP = 250, 400, (100, 500, 2_500, 5_000)
 _RAMP_FAULT_PHASE = 2
@@ -71,7 +74,7 @@ class Scenario:
 
 def synthetic() -> tuple[Scenario, ...]:
     """Return all scenarios of the study's world, table by table."""
-    return (*_healthy(), *_faults(), *_margins(), *_by_clock(), *_regimes())
+    return (*_healthy(), *_faults(), *_margins(), *_by_clock(), *_lifetimes(), *_regimes())
 
 
 def _healthy() -> Iterator[Scenario]:
@@ -125,6 +128,20 @@ def _by_clock() -> Iterator[Scenario]:
                     round(seconds * per_s),
                     tuple(JUDGED),
                 )
+
+
+def _lifetimes() -> Iterator[Scenario]:
+    for weight_bp in WEIGHTS_BP:
+        drawn = in_time(weight_bp, _LIFETIMES_RATE, _LIFETIMES_S)
+        yield Scenario(
+            LIFETIMES,
+            "canary cancels after 2 s, stable after 5 s",
+            weight_bp,
+            Question.FALSE_ROLLBACK,
+            Lifetimes(drawn, stable_s=5, canary_s=2),
+            _LIFETIMES_RATE * _LIFETIMES_S * weight_bp // FULL_WEIGHT_BP,
+            tuple(JUDGED),
+        )
 
 
 def _regimes() -> Iterator[Scenario]:

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.decisions.arriving import Lifetimes
 from benchmarks.decisions.block import Block, buckets, sums_of
 from benchmarks.decisions.drawn import in_batches, in_time, seed_of
 from benchmarks.decisions.flow import Flow
@@ -157,6 +158,23 @@ def test_cohorts_mature_at_their_horizon() -> None:
     assert (known, True) == (folded, folded < at_risk)
     folded, at_risk = _orders_of(batched.flow(seed_of("law", 500, 1)))
     assert folded == at_risk
+
+
+def test_lifetimes_change_when_orders_are_heard_of_and_no_cohort() -> None:
+    """Mature cohorts hold what was submitted in them; pooled evidence holds what has ended."""
+    drawn, seed = in_time(5_000, 50, 9), seed_of("law", 5_000, 3)
+    looks = list(Lifetimes(drawn, stable_s=5, canary_s=2).flow(seed).looks(SCORED))
+    submitted = [cohort for block in drawn.flow(seed).blocks() for cohort in block.cohorts(SCORED)]
+    found = [mature.cohort for look in looks for mature in look.matured]
+
+    assert [cohort.key for cohort in submitted[:4]] == [cohort.key for cohort in found]
+    for ours, theirs in zip(found, submitted, strict=False):
+        for variant in (STABLE, CANARY):
+            assert _plain(theirs.variants[variant]) == _plain(ours.variants[variant])
+    early = looks[2 * 5 + 4]  # the canary's first unfilled orders have ended, none of stable's
+    assert early.stable.orders == early.stable.filled
+    assert early.canary.orders > early.canary.filled
+    assert any(look.canary_orders > look.canary.orders for look in looks)
 
 
 def test_a_reference_is_all_of_its_orders() -> None:
