@@ -25,7 +25,7 @@ from benchmarks.decisions.tables import acceptance, tables
 
 OUT = Path(__file__).parents[2] / "build" / "bench-decisions.json"
 QUICK = os.environ.get("QUICK") == "1"
-RUNS = 8 if QUICK else 400
+RUNS = 4 if QUICK else 400
 PROCESSES = 2
 
 

@@ -13,8 +13,8 @@ from benchmarks.decisions.scenarios import IMMEDIATE, LATE, Question
 _CAPTIONS = {
     Question.FALSE_ROLLBACK: "rolled back (exact upper 95 % bound); promotable after orders",
     Question.DELAY: (
-        "mean canary orders until rollback ± standard error (share found; runs that had fallen "
-        "before the fault are left out), to be read beside the rate of healthy canaries rolled back"
+        "mean canary orders until rollback ± standard error (share found); early: runs rolled back "
+        "before the fault, left out. To be read beside the rate of healthy canaries rolled back"
     ),
     Question.FALSE_PROMOTION: "promoted although as bad as the margin (exact upper 95 % bound)",
 }
@@ -70,9 +70,9 @@ def _shown(cell: Cell) -> str:
 
 
 def _delay(cell: Cell) -> str:
-    before = f"; {cell.early} fell before" if cell.early else ""
+    before = f"; {cell.early} early" if cell.early else ""
     if cell.mean is None:
-        return "all fell before"
+        return "all early"
     if not cell.events:
         return f"none{before}"
     error = "" if cell.error is None else f" ± {cell.error:,.0f}"
