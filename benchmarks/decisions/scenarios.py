@@ -14,6 +14,7 @@ from benchmarks.decisions.drawn import Drawn, Phase, in_batches, in_time
 from benchmarks.decisions.flow import Flow
 from benchmarks.decisions.methods import JUDGED, METHODS
 from benchmarks.decisions.regimes import autocorrelated, drifts, volatility_doubles
+from benchmarks.decisions.sequential import SEQUENTIAL_EXACT
 from benchmarks.decisions.world import FAULTS, MARGINS, Fault, Market
 from tradecanary.schemas.units import FULL_WEIGHT_BP
 
@@ -74,7 +75,19 @@ class Scenario:
 
 def synthetic() -> tuple[Scenario, ...]:
     """Return all scenarios of the study's world, table by table."""
-    return (*_healthy(), *_faults(), *_margins(), *_by_clock(), *_lifetimes(), *_regimes())
+    every = (*_healthy(), *_faults(), *_margins(), *_by_clock(), *_lifetimes(), *_regimes())
+    return tuple(
+        scenario if scenario.table in _EXACT_TOO else _without_exact(scenario) for scenario in every
+    )
+
+
+_EXACT_TOO = frozenset({HEALTHY, IMMEDIATE})
+"""Where tolerance 0 has a bar of its own; elsewhere it would only cost time."""
+
+
+def _without_exact(scenario: Scenario) -> Scenario:
+    methods = tuple(method for method in scenario.methods if method != SEQUENTIAL_EXACT)
+    return replace(scenario, methods=methods)
 
 
 def _healthy() -> Iterator[Scenario]:

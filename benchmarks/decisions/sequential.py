@@ -38,10 +38,8 @@ def adapter(settings: Sequential) -> JudgeAdapter[Asked]:
 
     def fold(asked: Asked, mature: MatureCohort) -> Asked:
         terms = Terms(mature.phase, mature.weight_bp, asked.reference)
-        state = asked.state
-        for stream in (Stream.ORDERS, Stream.PNL):
-            state = _JUDGE.fold(state, settings, Ripe(stream, mature.cohort), terms)
-        return Asked(asked.reference, state)
+        ripe = [(Ripe(stream, mature.cohort), terms) for stream in (Stream.ORDERS, Stream.PNL)]
+        return Asked(asked.reference, _JUDGE.fold(asked.state, settings, ripe))
 
     def judge(asked: Asked, stable: VariantEvidence, canary: VariantEvidence) -> Judgement:
         return _JUDGE.judge(asked.state, settings, stable, canary)
