@@ -1,4 +1,4 @@
-"""The bets are fair: under the null no order adds evidence on average, whatever the outcomes' law."""
+"""The bets are fair: under the null no order adds evidence on average, whatever its law."""
 
 from __future__ import annotations
 
