@@ -140,9 +140,8 @@ def _take_in(
         strategy = replace(strategy, orders_at_us=at.now_us)
     past = strategy.accounts.of(rollout.spec.stable)
     folded = evidence.fold(rollout, live, evidence.Moment(passed.folded_us, at.now_us))
-    judged = _judge_folds(folded.rollout, folded.ripe, past)
-    ripened = evidence.ripen(judged, at.flow.watermark_us)
-    rollout = _judge_folds(ripened.rollout, ripened.ripe, past)
+    ripened = evidence.ripen(folded.rollout, at.flow.watermark_us)
+    rollout = _judge_folds(ripened.rollout, (*folded.ripe, *ripened.ripe), past)
     halted = rollout.status is RolloutStatus.HALTED
     closed = strategy.orders_at_us < at.now_us - _ORDERS_RECENT_US
     if passed.clock_us and not (halted or closed or strategy.killed):
@@ -171,13 +170,13 @@ def _baseline(strategy: StrategyState) -> str:
 
 def _judge_folds(rollout: Rollout, ripe: Iterable[Ripe], past: Past) -> Rollout:
     settings = rollout.spec.policy.judge
-    judge, state = judge_of(rollout.spec), rollout.judge_state
-    for found in ripe:
-        facts = rollout.revisions[found.cohort.revision]
+    found = []
+    for one in ripe:
+        facts = rollout.revisions[one.cohort.revision]
         reference = rollout.references.get(facts.phase)
-        terms = Terms(facts.phase, facts.canary_bp, reference, past, rollout.salt)
-        state = judge.fold(state, settings, found, terms)
-    return rollout if state is rollout.judge_state else replace(rollout, judge_state=state)
+        found.append((one, Terms(facts.phase, facts.canary_bp, reference, past, rollout.salt)))
+    state = judge_of(rollout.spec).fold(rollout.judge_state, settings, found)
+    return replace(rollout, judge_state=state)
 
 
 def _decide(

@@ -20,7 +20,7 @@ from tradecanary.processors.decision.account_totals import (
 from tradecanary.processors.decision.cohorts import Cohort, Ripe, Stream
 from tradecanary.processors.decision.judge_settings import Margins, Sequential
 from tradecanary.processors.decision.judges import judge_of
-from tradecanary.processors.decision.judges.accounts import fold, rules
+from tradecanary.processors.decision.judges.accounts import rules
 from tradecanary.processors.decision.judges.accounts.state import AccountsState
 from tradecanary.processors.decision.judges.judge import Terms, Verdict
 from tradecanary.processors.decision.judges.sequential.reference import (
@@ -83,7 +83,7 @@ def _folded(
     }
     cohort = Cohort(0, 1, variants=variants, accounts=books)
     terms = Terms(phase, canary_bp, ONLY_SLIPPAGE, Past(), "salt")
-    after = JUDGE.fold(state, SETTINGS, Ripe(stream, cohort), terms)
+    after = JUDGE.fold(state, SETTINGS, [(Ripe(stream, cohort), terms)])
     assert isinstance(after, AccountsState)
     return after
 
@@ -226,6 +226,3 @@ def test_orders_without_control_or_of_an_earlier_phase_are_no_evidence() -> None
     assert state == _folded(state, _traded(), canary_bp=10_000, phase=1)
     assert state == _folded(state, _traded(), canary_bp=0, phase=1)
     assert state == _folded(state, _traded(), phase=0)
-    assert state == fold.fold(
-        state, Ripe(Stream.PNL, Cohort(0, 1)), phase=1, canary_bp=500, past=Past(), salt=""
-    )

@@ -7,14 +7,15 @@ mature orders is no longer looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from tradecanary.processors.decision import keyed
-from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.account_totals import AccountTotals, Book
 from tradecanary.processors.decision.cohorts import Ripe, Stream
 from tradecanary.processors.decision.judges.accounts import engine, words
 from tradecanary.processors.decision.judges.accounts.state import AccountsState
+from tradecanary.processors.decision.judges.judge import Terms
 from tradecanary.processors.decision.keyed import Keyed
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE
 
@@ -22,16 +23,18 @@ _VARIANTS = (STABLE, CANARY)
 _ORDERS = frozenset({Stream.ORDERS, Stream.LATE_ORDERS})
 
 
-def fold(
-    state: AccountsState, ripe: Ripe, *, phase: int, canary_bp: int, past: Past, salt: str
-) -> AccountsState:
-    """Return the state with a cohort's orders (or their P&L) taken in, and looked at when due.
+def fold(state: AccountsState, ripe: Iterable[tuple[Ripe, Terms]]) -> AccountsState:
+    """Return the state with all that became ripe taken in, looked at whenever that is due.
 
-    Orders without a control (weight 0 or 10000) are no evidence. `past`: the accounts' own, as of
-    START; `salt`: the rollout's, which seeds the relabellings.
+    Orders without a control (weight 0 or 10000) are no evidence.
     """
-    if not 0 < canary_bp < FULL_WEIGHT_BP or phase < state.phase:
-        return state
+    for found, terms in ripe:
+        if 0 < terms.canary_bp < FULL_WEIGHT_BP and terms.phase >= state.phase:
+            state = _looked(_taken(state, found, terms.phase), terms)
+    return state
+
+
+def _taken(state: AccountsState, ripe: Ripe, phase: int) -> AccountsState:
     if phase > state.phase:
         begun = state.looks.restarted(state.settings.first_orders)
         state = replace(state, phase=phase, orders=0, totals={}, looks=begun)
@@ -42,8 +45,7 @@ def fold(
         if book:
             totals[variant] = _added(totals.get(variant, {}), book)
     new = sum(ripe.cohort.orders(variant) for variant in _VARIANTS) if is_orders else 0
-    state = replace(state, orders=state.orders + new, totals=totals)
-    return state if state.harm else _looked(state, past, salt)
+    return replace(state, orders=state.orders + new, totals=totals)
 
 
 def _part(book: Book, *, is_orders: bool) -> Book:
@@ -60,9 +62,9 @@ def _added(known: Keyed[AccountTotals], book: Book) -> Keyed[AccountTotals]:
     return keyed.put(known, changes)
 
 
-def _looked(state: AccountsState, past: Past, salt: str) -> AccountsState:
+def _looked(state: AccountsState, terms: Terms) -> AccountsState:
     """The state after a look if one is due, else as it is."""
-    if state.orders < state.looks.next_orders:
+    if state.harm or state.orders < state.looks.next_orders:
         return state
     books = {name: dict(keyed.items(state.totals.get(name, {}))) for name in _VARIANTS}
     both = books[STABLE].keys() & books[CANARY].keys()  # a lapse of routers: neither variant's
@@ -74,7 +76,13 @@ def _looked(state: AccountsState, past: Past, salt: str) -> AccountsState:
     }
     now = books[STABLE] | books[CANARY]
     looks, answer = engine.look(
-        now, past.book(), assignment, state.settings, salt, state.orders, state.looks
+        now,
+        terms.past.book(),
+        assignment,
+        state.settings,
+        terms.salt,
+        state.orders,
+        state.looks,
     )
     if answer is None:
         return state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.judge_settings import Sequential
 from tradecanary.processors.decision.judges.accounts import engine, fold, rules, words
@@ -39,15 +41,8 @@ def _start(settings: Settings, known: Reference | None) -> JudgeState:
     return AccountsState(fixed, engine.begin(fixed))
 
 
-def _fold(known: JudgeState, _: Settings, ripe: Ripe, terms: Terms) -> JudgeState:
-    return fold.fold(
-        _begun(known),
-        ripe,
-        phase=terms.phase,
-        canary_bp=terms.canary_bp,
-        past=terms.past,
-        salt=terms.salt,
-    )
+def _fold(known: JudgeState, _: Settings, ripe: Iterable[tuple[Ripe, Terms]]) -> JudgeState:
+    return fold.fold(_begun(known), ripe)
 
 
 def _judge(known: JudgeState, _: Settings, __: VariantEvidence, ___: VariantEvidence) -> Judgement:
