@@ -17,8 +17,8 @@ from benchmarks.decisions.methods import THRESHOLDS
 from benchmarks.decisions.orders import MEASURED, SCORED, STATUSES, Orders
 from benchmarks.decisions.world import FAULTS
 from tradecanary.processors.decision.cohorts import Cohort
+from tradecanary.processors.decision.judge_settings import Thresholds
 from tradecanary.processors.decision.judges import JUDGES
-from tradecanary.processors.decision.policy import Thresholds
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.execution import VALUE_LIMIT, Mode
 from tradecanary.schemas.histogram import bucket_of
