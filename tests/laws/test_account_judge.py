@@ -77,12 +77,15 @@ def _folded(
     stream: Stream = Stream.ORDERS,
     phase: int = 0,
     canary_bp: int = 1_000,
+    past: Book | None = None,
+    salt: str = "salt",
 ) -> AccountsState:
     variants = {
         name: Sums(orders=sum(one.orders for one in book.values())) for name, book in books.items()
     }
     cohort = Cohort(0, 1, variants=variants, accounts=books)
-    terms = Terms(phase, canary_bp, ONLY_SLIPPAGE, Past(), "salt")
+    before = Past("v1", 0, keyed.put({}, past or {}))
+    terms = Terms(phase, canary_bp, ONLY_SLIPPAGE, before, salt)
     after = JUDGE.fold(state, SETTINGS, [(Ripe(stream, cohort), terms)])
     assert isinstance(after, AccountsState)
     return after
@@ -210,6 +213,8 @@ def test_orders_and_pnl_are_taken_in_when_mature() -> None:
         CANARY: {"b": totals(6, 3, pnl=8)},
     }
     state = _folded(_begun(FULL), books)
+    only_pnl: dict[str, Book] = {CANARY: {"c": totals(pnl=1).only_pnl()}}
+    assert state == _folded(state, only_pnl)
     assert (5, False) == (state.orders, dict(keyed.items(state.totals[STABLE]))["a"].has_pnl)
     state = _folded(state, books, stream=Stream.PNL)
     state = _folded(state, {STABLE: {"a": totals(9)}}, stream=Stream.LATE_ORDERS)
@@ -226,3 +231,42 @@ def test_orders_without_control_or_of_an_earlier_phase_are_no_evidence() -> None
     assert state == _folded(state, _traded(), canary_bp=10_000, phase=1)
     assert state == _folded(state, _traded(), canary_bp=0, phase=1)
     assert state == _folded(state, _traded(), phase=0)
+
+
+def test_an_account_is_compared_with_its_own_past() -> None:
+    """+0.3 bp among accounts that differ by 10 bp: found with their past, hidden without."""
+    random = np.random.default_rng(7)
+    past = {
+        f"account-{number}": totals(round(10_000 * random.normal()), 30) for number in range(100)
+    }
+    books: dict[str, dict[str, AccountTotals]] = {STABLE: {}, CANARY: {}}
+    for number, (name, before) in enumerate(past.items()):
+        usual = before.moments("slippage_milli_bp").total // before.orders
+        variant = STABLE if number % 5 else CANARY
+        harm = 300 * (variant == CANARY) + round(50 * random.normal())
+        books[variant][name] = totals(usual + harm, 10)
+
+    assert _judged(_folded(_begun(), dict(books), past=past))[0] is Verdict.HARMFUL
+    assert _judged(_folded(_begun(), dict(books)))[0] is Verdict.INCONCLUSIVE
+
+
+def test_the_rollouts_salt_seeds_the_relabellings() -> None:
+    """The same in every replay, others in another rollout."""
+    one, same, other = (_folded(_begun(), _traded(), salt=salt).shown for salt in ("a", "a", "b"))
+
+    assert one == same
+    assert one != other
+
+
+def test_the_worst_measure_is_said_first() -> None:
+    """Of several that are refuted, the one whose p lies furthest below its limit."""
+    lost = {
+        name: replace(one, unfilled=one.orders) for name, one in _traded(harm=900)[CANARY].items()
+    }
+    state = _folded(_begun(), _traded() | {CANARY: lost})
+    verdict, reason = _judged(state)
+    assert state.shown is not None
+    breached = {check.name for check in state.shown.checks if check.breached}
+
+    assert (Verdict.HARMFUL, {"slippage_mean", "fill_rate"}) == (verdict, breached)
+    assert reason.startswith("slippage is ")

@@ -100,6 +100,7 @@ def test_an_unchanged_state_writes_only_the_partitions_own() -> None:
     teller.tell(_BEGINNING + "run 5s accounts=45 spread=1bp")
     log.write(teller.state)
 
+    assert b"A0001" not in _payload(log.newest["momentum"])
     assert {"*"} == log.write(teller.state)
 
 
