@@ -19,7 +19,7 @@ STILL_S = 120.0
 """Longer than any call's deadline: without one beat in that time, something holds for ever."""
 STOP_S = 15.0
 """How long a stop in good order may take; containers are killed after 20 s (docker-compose)."""
-_TICK_S = 1.0
+TICK_S = 1.0
 _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -31,9 +31,15 @@ class Watchdog:
     """
 
     def __init__(
-        self, end: Callable[[str], None], still_s: float = STILL_S, stop_s: float = STOP_S
+        self,
+        end: Callable[[str], None],
+        *,
+        still_s: float = STILL_S,
+        stop_s: float = STOP_S,
+        tick_s: float = TICK_S,
     ) -> None:
         self._end = end
+        self._tick_s = tick_s
         self._still_s = still_s
         self._stop_s = stop_s
         self._beats = 0
@@ -69,20 +75,20 @@ class Watchdog:
         is_stopping = False
         before_s = time.monotonic()
         while True:
-            if select.select([self._inbox], [], [], _TICK_S)[0]:
+            if select.select([self._inbox], [], [], self._tick_s)[0]:
                 told = self._inbox.recv(64)
                 if not told:
                     return
                 is_stopping |= not _STOPPING.isdisjoint(told)
             now_s = time.monotonic()
-            passed_s = min(now_s - before_s, 2 * _TICK_S)
+            passed_s = min(now_s - before_s, 2 * self._tick_s)
             before_s = now_s
             still_s = still_s + passed_s if beats == self._beats else 0.0
             beats = self._beats
             stop_s += passed_s if is_stopping else 0.0
             if still_s > self._still_s:
-                self._end(f"nothing was finished for {still_s:.0f} s")
+                self._end(f"nothing was finished for {self._still_s:g} s")
                 return
             if stop_s > self._stop_s:
-                self._end(f"told to stop, it had not ended after {stop_s:.0f} s")
+                self._end(f"told to stop, it had not ended after {self._stop_s:g} s")
                 return
