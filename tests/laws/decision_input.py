@@ -89,7 +89,7 @@ MANIFESTS = st.builds(
             ("accounts=7",),
         ]
     ),
-    partials=st.lists(PARTIALS, max_size=2).map(tuple),
+    partials=st.lists(PARTIALS, max_size=1).map(tuple),
 )
 COMMANDS = st.builds(
     Ask,
@@ -102,11 +102,13 @@ COMMANDS = st.builds(
     policy=st.integers(0, 5),
     again=st.sampled_from([False, False, False, True]),
 )
-KINDS = st.sampled_from(
+BEGINS = st.none() | st.integers(0, 5)
+_OUTRANKED = (CommandKind.INCREASE, CommandKind.ABORT)
+KINDS = st.sampled_from([_OUTRANKED, (CommandKind.FREEZE,)]) | st.sampled_from(
     [
         (CommandKind.HALT,),
         (CommandKind.RESUME,),
-        (CommandKind.FREEZE,),
+        (CommandKind.HALT, CommandKind.RESUME),
         (CommandKind.INCREASE,),
         (CommandKind.PROMOTE,),
         (CommandKind.APPROVE,),
@@ -114,7 +116,7 @@ KINDS = st.sampled_from(
         (CommandKind.HALT, CommandKind.INCREASE),
         (CommandKind.INCREASE, CommandKind.HALT),
         (CommandKind.HALT, CommandKind.RESUME, CommandKind.ABORT),
-        (CommandKind.INCREASE, CommandKind.ABORT),
+        (CommandKind.PROMOTE, CommandKind.ABORT),
         (CommandKind.ABORT, CommandKind.START),
         (CommandKind.START, CommandKind.ABORT),
     ]
@@ -147,11 +149,11 @@ ROUTERS = st.fixed_dictionaries(
 _QUICK: dict[str, object] = {
     "name": "quick",
     "ramp": [
-        {"name": "few", "weight_bp": 500, "min_duration_s": 4},
+        {"name": "few", "weight_bp": 500, "min_duration_s": 6},
         {"name": "half", "weight_bp": 5_000, "min_orders": 400},
         {"name": "all", "weight_bp": 10_000},
     ],
-    "judge": {"kind": "thresholds", "min_orders": 1},
+    "judge": {"kind": "thresholds", "min_orders": 20, "fill_rate_pp": 20, "latency_pct": 200},
     "watch_s": 4,
     "max_duration_s": 60,
     "max_pending_s": 30,

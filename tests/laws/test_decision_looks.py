@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.laws.decision_input import (
+    BEGINS,
     BUILDS,
     COMMANDS,
     KILLS,
@@ -28,6 +29,7 @@ from tradecanary.processors.decision.policy import canonical_json
 from tradecanary.processors.decision.replay import fold, name_of
 from tradecanary.processors.decision.snapshot import restore, snapshots
 from tradecanary.processors.decision.step import initial, step
+from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.stage import Emit
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import DecisionSnapshot, Look, RouterFact
@@ -81,24 +83,41 @@ class DecisionMachine(RuleBasedStateMachine):
             at_end=at_end,
         )
 
-    @rule(seconds=st.integers(1, 8), words=st.sampled_from([(), ("canary.pnl=-40",)]))
-    def trade(self, seconds: int, words: tuple[str, ...]) -> None:
-        """Some seconds of an ordinary market."""
+    @rule(
+        seconds=st.integers(1, 8),
+        words=st.sampled_from([(), ("canary.pnl=-40",)]),
+        how=st.sampled_from(["next", "lagging"]),
+        begins=BEGINS,
+    )
+    def trade(
+        self, seconds: int, words: tuple[str, ...], how: str, *, begins: int | None = None
+    ) -> None:
+        """Some seconds of an ordinary market, which the aggregation may lag behind."""
+        self._run(begins)
         for _ in range(seconds):
             self.now_us += US_PER_S
             facts = tuple(self._fact(name) for name in STRATEGIES)
-            self._look(manifests=(self._next(list(words)),), routers=facts)
+            shipped = self._shipped(Shipment(how, words, ()))
+            self._look(manifests=(shipped,), routers=facts)
 
     @rule(
         kinds=KINDS,
         actor=st.sampled_from(["ana", "bob"]),
-        kills=st.sampled_from([(), (), (), (True,), (False,), (True, False)]),
+        kills=st.sampled_from([(), (), (True,), (False,), (True, False)]),
         quiet_s=st.sampled_from([0, 0, 0, 3, 12]),
+        begins=BEGINS,
     )
     def order(
-        self, kinds: Sequence[CommandKind], actor: str, kills: Sequence[bool], quiet_s: int
+        self,
+        kinds: Sequence[CommandKind],
+        actor: str,
+        kills: Sequence[bool],
+        quiet_s: int,
+        *,
+        begins: int | None,
     ) -> None:
         """People act on a running market, perhaps on old data."""
+        self._run(begins)
         self.now_us += (1 + quiet_s) * US_PER_S
         self._look(
             manifests=() if quiet_s else (self._next([]),),
@@ -120,7 +139,7 @@ class DecisionMachine(RuleBasedStateMachine):
         kinds = [CommandKind.UNFREEZE, CommandKind.RESUME if resumes else CommandKind.START]
         asks = [Ask(kind, _FIRST, "ana", "", policy, again=False) for kind in kinds]
         self._look(kills=kills, commands=tuple(self._asked(ask) for ask in asks))
-        self.trade(2, ())
+        self.trade(2, (), "next")
 
     @rule(away_s=st.sampled_from([0, 3, 100]))
     def take_over(self, away_s: int) -> None:
@@ -146,6 +165,13 @@ class DecisionMachine(RuleBasedStateMachine):
             again.append(effects)
         assert [_bytes(sent) for sent in self.effects] == [_bytes(sent) for sent in again]
         assert self.state == folded
+
+    def _run(self, policy: int | None) -> None:
+        """Begin a rollout under `policy` when none runs, and there is one."""
+        known = self.state.strategies.get(_FIRST)
+        running = known is not None and known.rollout and known.rollout.status not in ENDED
+        if policy is not None and not running:
+            self.begin(policy, resumes=False)
 
     def _look(self, **parts: object) -> None:
         event = LookEvent(epoch=self.epoch, recorded_at_us=self.now_us, **parts)  # type: ignore[arg-type]
@@ -205,4 +231,4 @@ def _bytes(effects: tuple[Emit, ...]) -> list[tuple[str, bytes, bytes]]:
 
 
 TestDecisionMachine = DecisionMachine.TestCase
-TestDecisionMachine.settings = settings(max_examples=80, stateful_step_count=30)
+TestDecisionMachine.settings = settings(max_examples=90, stateful_step_count=30)
