@@ -102,5 +102,6 @@ def unavailable(what: str, error: KafkaError) -> Unavailable:
 
 def close_within(close: Callable[[], object], what: str) -> None:
     """Close a client, and leave it behind when that takes more than 10 s (it may never end)."""
-    with suppress(KafkaException, Overdue):  # a fenced producer has nothing left to abort
+    # a fenced producer has nothing left to abort, and says so in either way when it is closed
+    with suppress(KafkaException, SystemError, Overdue):
         within(_CLOSE_S, close, f"closing {what}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -64,7 +65,7 @@ class KafkaProducer:
         except Exception:
             self.close()
             raise
-        self._client.poll(0)
+        self._hear()
         self._doubt = ""  # what went wrong until now was put right by starting
 
     def begin(self) -> None:
@@ -84,7 +85,7 @@ class KafkaProducer:
             try:
                 self._client.produce(self._names.outside(topic), value, key, index)
             except BufferError:
-                self._client.poll(0.1)
+                self._hear(0.1)
             except KafkaException as failure:
                 self._judge(failure, f"sending to {topic}")
             else:
@@ -118,7 +119,7 @@ class KafkaProducer:
         except Unavailable as failure:
             raise Doubt(f"{self._id}: whether it was committed is unknown: {failure}") from failure
         self._open = False
-        self._client.poll(0)
+        self._hear()
         took_s = time.monotonic() - started_s
         if took_s > self._slow_commit_s:
             self._doubt = f"it took {took_s:.1f} s, the limit is {self._slow_commit_s} s"
@@ -157,8 +158,13 @@ class KafkaProducer:
                 if time.monotonic() >= end_s:
                     raise unavailable(f"{self._id}: {what}", error_of(failure)) from failure
 
+    def _hear(self, timeout_s: float = 0.0) -> None:
+        """Hear of broken connections and sent records; a fatal error comes with the next call."""
+        with suppress(KafkaException):
+            self._client.poll(timeout_s)
+
     def _refuse_doubt(self, what: str) -> None:
-        self._client.poll(0)  # hears of connections that broke
+        self._hear()
         if self._doubt:
             raise Doubt(f"{self._id}: before {what}: {self._doubt}")
 
@@ -166,7 +172,7 @@ class KafkaProducer:
         """Return when the call may be made again; otherwise raise what it means."""
         error = error_of(failure)
         text = f"{self._id}: {what}: the error was {error.name()}: {error.str()}"
-        self._client.poll(0)  # hears of connections that broke
+        self._hear()
         if self._doubt and (error.fatal() or error.txn_requires_abort()):
             # The brokers end a transaction whose time ran out in an outage, and call it fencing:
             # rebuilding finds out, and at most takes the slot back from a successor.

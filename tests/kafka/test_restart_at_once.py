@@ -17,7 +17,7 @@ from tradecanary.processors.runtime.stage_process import FAILED, OK
 from tradecanary.processors.runtime.watchdog import STOP_S
 from tradecanary.schemas.topics import EXECUTIONS
 
-RESTARTS = 4
+RESTARTS = 3
 
 
 def _stage(bench: KafkaBench, folder: Path, **variables: str) -> Process:
