@@ -32,6 +32,10 @@ class Unavailable(RuntimeError):
     """The log did not answer in time: try again under one deadline."""
 
 
+class Hung(RuntimeError):
+    """Calls into the client hold for ever, too many to go on: exit, a new process has none."""
+
+
 class GroupConsumer(Protocol):
     """A member of a consumer group; offsets are committed only through a transaction."""
 
