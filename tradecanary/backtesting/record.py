@@ -239,7 +239,6 @@ class Reading:
         by_row = {row: partition for partition, row in self._partitions.items()}
         for row, publisher in enumerate(self._publishers.rows[: len(partitions), 0].tolist()):
             partitions[row] = by_row[publisher]
-        self._data += _PADDING
         return Record(
             strategy=name,
             data=np.frombuffer(self._data, np.uint8),
