@@ -74,7 +74,7 @@ def record_of(events: Iterable[ExecutionEvent], *, numbered: bool = False) -> Re
     return reading.record(None)
 
 
-def policy(*rungs: tuple[int, float, int], name: str = "test", **changes: Any) -> Policy:
+def policy(*rungs: tuple[int, float, int], name: str = "test", **changes: object) -> Policy:
     """Return a policy of (weight_bp, min_duration_s, min_orders) and the promotion.
 
     Its judge compares latency only, from 60 canary orders on, with a limit of 30 %.

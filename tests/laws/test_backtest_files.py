@@ -26,7 +26,7 @@ EVENTS = flow([(0, 1_000), (4, 3_000)], seconds=14, slow=1.5)
 
 
 def _rows(events: Sequence[ExecutionEvent]) -> Rows:
-    return [{name: value for name, value in asdict(one).items()} for one in events]
+    return [asdict(one) for one in events]
 
 
 def _moment(time_us: int) -> datetime:

@@ -22,7 +22,7 @@ _PAIRS = st.tuples(_WEIGHTS, _WEIGHTS).map(lambda pair: (min(pair), max(pair)))
 
 @given(_PAIRS)
 def test_a_kept_order_is_the_canarys_with_the_wanted_probability(pair: tuple[int, int]) -> None:
-    """w p / (w p + 1 - w) = v in exact fractions; the bound is p 2^64 but for one in 2^64."""
+    """In exact fractions: w p / (w p + 1 - w) = v. The bound is p 2^64 but for one in 2^64."""
     wanted, recorded = pair
     v, w = Fraction(wanted, FULL_WEIGHT_BP), Fraction(recorded, FULL_WEIGHT_BP)
     p = v * (1 - w) / (w * (1 - v))
