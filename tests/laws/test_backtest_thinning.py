@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,9 +80,9 @@ def test_all_policies_toss_the_same_coin_and_stable_orders_none() -> None:
     record = record_of(flow(seconds=2))
     way = routed(record, None, None)
     tossed = coins(record, way, "salt")
-    for index, found in enumerate(tossed.tolist()):
+    units = list(record.units(np.arange(len(tossed))))
+    for index, (found, unit) in enumerate(zip(tossed.tolist(), units, strict=True)):
         key = record.keys[record.columns[index, at.KEY]]
-        unit = record.unit(index).decode()
         assert found == (coin("salt", unit) if key.variant == CANARY else 0)
 
 

@@ -65,8 +65,9 @@ def coins(record: Record, routed: Routed, salt: str) -> NDArray[np.uint64]:
     """Return the second coin of every canary order, 0 for stable ones: those are all kept."""
     found = np.zeros(len(record.columns), np.uint64)
     tossed = np.array(routed.is_canary, np.bool_)[record.columns[:, at.KEY]]
-    for index in np.flatnonzero(tossed).tolist():
-        found[index] = coin(salt, record.unit(index).decode())
+    indices = np.flatnonzero(tossed)
+    made = (coin(salt, unit) for unit in record.units(indices))
+    found[indices] = np.fromiter(made, np.uint64, len(indices))
     return found
 
 

@@ -51,6 +51,7 @@ class _Slice:
     whole: Batch
     first: int
     values: Sequence[bytes | None]
+    times_ms: Sequence[int]
 
     @property
     def partition(self) -> TopicPartition:
@@ -68,7 +69,7 @@ class _Slice:
         return self.whole.offset(self.first + index)
 
     def timestamp_ms(self, index: int) -> int:
-        return self.whole.timestamp_ms(self.first + index)
+        return self.times_ms[index]
 
     def key(self, index: int) -> bytes | None:
         return self.whole.key(self.first + index)
@@ -81,6 +82,7 @@ class _Source:
     batches: Iterator[Batch]
     position: int
     _batch: Batch | None = None
+    _times_ms: list[int] = field(default_factory=list)
     _used: int = 0
 
     def up_to(self, end: int) -> Iterator[Batch]:
@@ -88,7 +90,7 @@ class _Source:
         self.position = end
         while True:
             if self._batch is None or self._used == len(self._batch.values):
-                self._batch, self._used = next(self.batches, None), 0
+                self._take_next()
             batch = self._batch
             if batch is None or batch.offset(self._used) >= end:
                 return
@@ -96,8 +98,14 @@ class _Source:
             until = count
             if batch.last_offset >= end:
                 until = bisect_left(range(count), end, self._used, key=batch.offset)
-            yield _Slice(batch, self._used, batch.values[self._used : until])
+            part = slice(self._used, until)
+            yield _Slice(batch, self._used, batch.values[part], self._times_ms[part])
             self._used = until
+
+    def _take_next(self) -> None:
+        self._batch, self._used = next(self.batches, None), 0
+        if self._batch is not None:
+            self._times_ms = list(map(self._batch.timestamp_ms, range(len(self._batch.values))))
 
 
 @dataclass(slots=True)
@@ -183,9 +191,9 @@ class _Heads:
 
     def __init__(self, log: Log, partition: int) -> None:
         schema = contract_json(MetricsBatch)
-        self._writer = parsed(schema)
-        wanted = [one for one in schema["fields"] if one["name"] in _HEAD]
-        self._reader = parsed({**schema, "fields": wanted})
+        first = schema["fields"][: len(_HEAD)]
+        assert [one["name"] for one in first] == list(_HEAD), "the head comes first in the bytes"
+        self._schema = parsed({**schema, "fields": first})
         self._header = header_of(schema)
         place = TopicPartition(METRICS.name, partition)
         self._values = (
@@ -228,7 +236,7 @@ class _Heads:
         stream = io.BytesIO(value)
         stream.seek(HEADER_BYTES)
         try:
-            found: Any = fastavro.schemaless_reader(stream, self._writer, self._reader)
+            found: Any = fastavro.schemaless_reader(stream, self._schema, None)
         except Exception as broken:  # the library's errors for bad bytes have no common base
             raise ContractViolation(str(broken)) from broken
         return dict(found)

@@ -6,7 +6,7 @@ Bytes stay as they were recorded; beside them lie the columns that `kernel.index
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -96,11 +96,13 @@ class Record:
         """When the events ended, microseconds UTC, rising."""
         return self.columns[:, at.ENDED_AT]
 
-    def unit(self, index: int) -> bytes:
-        """Return the unit of an event, UTF-8."""
-        row = self.columns[index]
-        start = int(row[at.START])
-        return self.data[start + row[at.UNIT_AT] : start + row[at.AFTER_UNIT]].tobytes()
+    def units(self, indices: Ints) -> Iterator[str]:
+        """Yield the units of events."""
+        rows = self.columns[indices]
+        starts, data = rows[:, at.START], memoryview(self.data)  # type: ignore[arg-type]
+        places = (starts + rows[:, at.UNIT_AT], starts + rows[:, at.AFTER_UNIT])
+        for start, end in zip(*(place.tolist() for place in places), strict=True):
+            yield data[start:end].tobytes().decode()
 
     def by_account(self) -> bool:
         """Return whether every order's unit is its account."""
