@@ -65,24 +65,25 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option a line
     json: _Json = False,  # noqa: FBT002
     bootstrap_servers: Connection = None,
 ) -> None:
-    """Try policies on recorded flow: when would each have rolled back or promoted, at what cost?
+    """Try policies on recorded flow: when would each have ended, and at what cost?
 
-    The same stages as live, flat out. Orders are what they were: a policy that wants a smaller
-    canary weight than the recorded one is served by leaving canary orders out with a known
-    probability; one that wants more is refused with the weights that the record has. Up to the
-    step to 100 % the record can tell.
+    The same stages as live, flat out. Orders are what they were: a policy that
+    wants a smaller canary weight than the recorded one is served by leaving
+    canary orders out with a known probability; one that wants more is refused
+    with the weights that the record has. The record can tell up to the step to
+    100 %.
 
-    A policy that ran live is taken again from its recorded looks: the same decisions, byte for
-    byte. On a topic and without --policy, whatever ran is.
+    A policy that ran live is taken again from its recorded looks: the same
+    decisions, byte for byte. On a topic without --policy, whatever ran is.
 
-    Exit codes: 0 done, 1 the record cannot serve what was asked (or the decisions taken again
-    differ from the live ones), 2 wrong usage, 4 Kafka unreachable.
+    Exit codes: 0 done, 1 the record cannot serve what was asked (or what was
+    taken again differs from the live run), 2 wrong usage, 4 Kafka unreachable.
 
-    Two policies on a file: tradecanary backtest -p aggressive -p calm.yaml --file monday.parquet
+    On a file: tradecanary backtest -p steps -p calm.yaml --file monday.parquet
 
-    What ran live, again: tradecanary backtest --topic executions --strategy momentum
+    What ran: tradecanary backtest --topic executions --strategy momentum
 
-    With a report: tradecanary backtest -p calm.yaml --topic executions --html report.html
+    With plots: tradecanary backtest -p calm.yaml --topic executions --html r.html
     """
     _check_usage(policy or [], topic, file)
     try:
