@@ -41,13 +41,15 @@ _MEASURES = (
     ("latency_ms", "latency, ms"),
     ("slippage_bp", "slippage, bp"),
 )
-_MOST_POINTS = 400
+_MOST_POINTS, _FEW_POINTS = 400, 60
+Span = tuple[int, int]
+"""First and last time of a page's plots, microseconds: all of them show the whole record."""
 
 
 def weights(found: Backtest) -> str:
     """Return the canary's weight over time: the record's, and each policy's."""
     with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(1)
+        figure, (axes,) = _figure(1, (found.first_us, found.last_us))
         served = [one for one in found.periods if 0 < one.canary_bp < FULL_WEIGHT_BP]
         for number, period in enumerate(served):
             axes.plot(
@@ -66,54 +68,52 @@ def weights(found: Backtest) -> str:
         return _svg(figure)
 
 
-def measures(one: PolicyResult) -> str:
+def measures(one: PolicyResult, span: Span) -> str:
     """Return both variants' measures by cohort, the canary's evidence as the policy had it."""
     table = one.windows
     with mpl.rc_context(_STYLE):
-        figure, rows = _figure(len(_MEASURES))
+        figure, rows = _figure(len(_MEASURES), span)
         for axes, (column, label) in zip(rows, _MEASURES, strict=True):
             for variant, colour in (("stable", _BLUE), ("canary", _ORANGE)):
                 mine = table[table["variant"] == variant]
                 smooth = _thin(mine.assign(value=pd.to_numeric(mine[column])))
-                axes.plot(
-                    smooth["start"], smooth["value"], color=colour, linewidth=1, label=variant
-                )
+                _line(axes, smooth["start"], smooth["value"], colour, variant)
             axes.set_ylabel(label)
         rows[0].legend(fontsize=8, ncols=2)
         return _svg(figure)
 
 
-def streams(one: PolicyResult) -> str:
+def streams(one: PolicyResult, span: Span) -> str:
     """Return what the judge compared: effect with confidence sequence, and margin or limit."""
     table = one.evidence.dropna(subset=["stream"])
     names = list(dict.fromkeys(table["stream"]))
     if not names:
         return ""
     with mpl.rc_context(_STYLE):
-        figure, rows = _figure(len(names))
+        figure, rows = _figure(len(names), span)
         for axes, name in zip(rows, names, strict=True):
             mine = _thin(table[table["stream"] == name])
             effect = pd.to_numeric(mine["effect"])
             low, high = pd.to_numeric(mine["low"]), pd.to_numeric(mine["high"])
-            axes.plot(mine["time"], effect, color=_ORANGE, linewidth=1.2)
+            _line(axes, mine["time"], effect, _ORANGE, "effect")
             if low.notna().any():
                 axes.fill_between(mine["time"], low, high, color=_ORANGE, alpha=0.25, linewidth=0)
-            margin = pd.to_numeric(mine["margin"])
-            axes.plot(mine["time"], margin, color=_RED, linestyle="--", linewidth=1)
+            margin = pd.to_numeric(mine["margin"]).iloc[-1]  # the policy's, so it never changes
+            axes.axhline(margin, color=_RED, linestyle="--", linewidth=1)
             axes.set_ylabel(name)
         return _svg(figure)
 
 
-def log_e(one: PolicyResult, limit: float | None) -> str:
+def log_e(one: PolicyResult, span: Span, limit: float | None) -> str:
     """Return the log e-values against the limit; empty where the judge has none."""
     table = one.evidence.dropna(subset=["log_e"])
     if table.empty:
         return ""
     with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(1)
+        figure, (axes,) = _figure(1, span)
         for name in dict.fromkeys(table["stream"]):
             mine = _thin(table[table["stream"] == name])
-            axes.plot(mine["time"], pd.to_numeric(mine["log_e"]), linewidth=1.2, label=name)
+            _line(axes, mine["time"], pd.to_numeric(mine["log_e"]), None, name)
         if limit is not None:
             axes.axhline(limit, color=_RED, linestyle="--", linewidth=1, label="limit")
         axes.set_ylabel("log e-value")
@@ -121,13 +121,20 @@ def log_e(one: PolicyResult, limit: float | None) -> str:
         return _svg(figure)
 
 
-def _figure(count: int) -> tuple[Figure, Sequence[Axes]]:
+def _line(axes: Axes, times: pd.Series, values: pd.Series, colour: str | None, label: str) -> None:
+    """Draw a line; few points are marked, for one alone draws none."""
+    marker = "." if len(times) < _FEW_POINTS else ""
+    axes.plot(times, values, color=colour, linewidth=1.2, marker=marker, label=label)
+
+
+def _figure(count: int, span: Span) -> tuple[Figure, Sequence[Axes]]:
     figure = Figure(figsize=(_WIDTH, 0.5 + _ROW * count), layout="constrained")
     rows: Any = figure.subplots(count, 1, sharex=True, squeeze=False)
     for (axes,) in rows:
         locator = AutoDateLocator(minticks=3, maxticks=7)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.set_xlim(*_times(span))
     return figure, [axes for (axes,) in rows]
 
 

@@ -42,7 +42,7 @@ def page(found: Backtest) -> str:
         plots.weights(found),
     ]
     for one in found.policies:
-        parts += _policy(one)
+        parts += _policy(one, (found.first_us, found.last_us))
     title = f"Backtest of {escape(found.strategy)}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -127,7 +127,7 @@ def _comparison(found: Backtest) -> str:
     return _table(head, rows, texts=2)
 
 
-def _policy(one: PolicyResult) -> list[str]:
+def _policy(one: PolicyResult, span: plots.Span) -> list[str]:
     how = (
         "what ran live, taken again from its recorded looks"
         if one.how == RECORDED_LOOKS
@@ -151,9 +151,9 @@ def _policy(one: PolicyResult) -> list[str]:
         f"<p>{how}</p>",
         _table(("time", "decision", "to", "canary orders", "why"), lines, texts=2, last_text=True),
         "<h3>Measures by cohort</h3>",
-        plots.measures(one),
+        plots.measures(one, span),
     ]
-    compared, values = plots.streams(one), plots.log_e(one, _limit(one))
+    compared, values = plots.streams(one, span), plots.log_e(one, span, _limit(one))
     if compared:
         parts += ["<h3>What the judge compared, and its limits</h3>", compared]
     if values:
