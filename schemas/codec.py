@@ -176,7 +176,8 @@ def _from_datum(hint: Any) -> Callable[[Any], Any]:
         item = _from_datum(get_args(hint)[0])
         return tuple if item is _same else lambda values: tuple(item(value) for value in values)
     if origin in (Union, types.UnionType):
-        return _same
+        inner = next(_from_datum(part) for part in get_args(hint) if part is not type(None))
+        return inner if inner is _same else lambda value: None if value is None else inner(value)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint
     if not hasattr(hint, "__dataclass_fields__"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tradecanary.schemas.metrics import MeasureSums
 from tradecanary.schemas.routing import CellWeights, KillSwitch, RouterStatus
 
 
@@ -95,8 +96,19 @@ class Frontier:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceSums:
+    """Stable's last orders as they were frozen: `id` names what the judge made of them."""
+
+    id: str
+    orders: int
+    filled: int
+    errors: int
+    measures: tuple[MeasureSums, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a decision stood on."""
+    """What a decision stood on; `reference` where one was frozen with it."""
 
     phase: int
     phase_name: str
@@ -106,6 +118,7 @@ class Evidence:
     streams: tuple[StreamEvidence, ...]
     checks: tuple[Check, ...]
     frontiers: tuple[Frontier, ...]
+    reference: ReferenceSums | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from tradecanary.processors.decision.frontier import Flow
-from tradecanary.processors.decision.model import StrategyState
+from tradecanary.processors.decision.judges import JUDGES
+from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.stage import Emit
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.decisions import (
@@ -14,10 +15,12 @@ from tradecanary.schemas.decisions import (
     Decision,
     DecisionKind,
     Evidence,
+    ReferenceSums,
     RolloutStatus,
     StreamEvidence,
     Vector,
 )
+from tradecanary.schemas.metrics import MeasureSums
 from tradecanary.schemas.routing import RoutingWeights, UnitKind
 from tradecanary.schemas.topics import DECISIONS, ROUTING_WEIGHTS
 from tradecanary.schemas.units import CANARY, STABLE
@@ -46,7 +49,6 @@ class Cause:
     actor: str = "decider"
     command_id: str = ""
     checks: tuple[Check, ...] = ()
-    streams: tuple[StreamEvidence, ...] = ()
 
 
 Changed = tuple[StrategyState, tuple[Emit, ...]]
@@ -66,7 +68,7 @@ def evidence_of(strategy: StrategyState, cause: Cause, at: At, kind: DecisionKin
     """Return what the decision stands on: phase, both variants' sums, comparisons."""
     rollout = strategy.rollout
     if rollout is None:
-        return Evidence(0, "", 0, 0, (), cause.streams, cause.checks, ())
+        return Evidence(0, "", 0, 0, (), (), cause.checks, (), None)
     ramp = rollout.spec.policy.ramp
     return Evidence(
         phase=rollout.phase.index,
@@ -74,11 +76,46 @@ def evidence_of(strategy: StrategyState, cause: Cause, at: At, kind: DecisionKin
         phase_time_us=rollout.phase.time_us,
         rollout_time_us=rollout.time_us,
         variants=(rollout.stable.evidence(STABLE), rollout.canary.evidence(CANARY)),
-        streams=cause.streams,
+        streams=streams_of(rollout),
         checks=cause.checks,
         # replays begin at START, so it says where the flow stood
         frontiers=at.flow.frontiers() if kind is DecisionKind.START else (),
+        reference=reference_of(strategy, rollout) if kind in _FREEZING else None,
     )
+
+
+_FREEZING = frozenset({DecisionKind.START, DecisionKind.INCREASE})
+
+
+def streams_of(rollout: Rollout) -> tuple[StreamEvidence, ...]:
+    """Return the judge's evidence stream by stream, as it stands."""
+    settings = rollout.spec.policy.judge
+    return (
+        ()
+        if rollout.started_at_us < 0
+        else JUDGES[settings.kind].streams(rollout.judge_state, settings)
+    )
+
+
+def reference_of(strategy: StrategyState, rollout: Rollout) -> ReferenceSums | None:
+    """Return stable's last orders as they were frozen for this phase, None without a reference."""
+    frozen = rollout.references.get(rollout.phase.index)
+    if frozen is None:
+        return None
+    sums = strategy.history.of(rollout.spec.stable).sums()
+    measures = tuple(
+        MeasureSums(
+            name,
+            total.n,
+            total.total,
+            total.total_sq,
+            tuple(sorted(total.histogram)),
+            tuple(count for _, count in sorted(total.histogram.items())),
+        )
+        for name, total in sorted(sums.measures.items())
+        if total.histogram
+    )
+    return ReferenceSums(frozen.id, sums.orders, sums.filled, sums.errors, measures)
 
 
 def record(

@@ -17,10 +17,12 @@ from tradecanary.schemas.units import COHORT_US
 
 
 class Stream(Enum):
-    """What of a cohort is mature: its orders with all but P&L, or its P&L."""
+    """What of a cohort is mature: its orders with all but P&L, or its P&L; late: after it was."""
 
     ORDERS = "orders"
     PNL = "pnl"
+    LATE_ORDERS = "late orders"
+    LATE_PNL = "late pnl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,26 @@ def add(
     for key, group in groups.items():
         found[key] = found[key].plus(group, histograms)
     return found
+
+
+def late(
+    partials: Iterable[PartialSums],
+    horizons: Horizons,
+    folded_us: int,
+    histograms: Collection[str],
+) -> tuple[Ripe, ...]:
+    """Return what came after its cohort was folded: nothing is dropped for lateness."""
+    groups: dict[tuple[int, int], list[PartialSums]] = {}
+    for partial in partials:
+        if folded_us >= horizons.orders_ripe_at_us(partial.cohort_us):
+            groups.setdefault((partial.cohort_us, partial.routing_revision), []).append(partial)
+    found: list[Ripe] = []
+    for (at_us, revision), group in sorted(groups.items()):
+        cohort = Cohort(at_us, revision, folded=True).plus(group, histograms)
+        found.append(Ripe(Stream.LATE_ORDERS, cohort))
+        if folded_us >= horizons.pnl_ripe_at_us(at_us):
+            found.append(Ripe(Stream.LATE_PNL, cohort))
+    return tuple(found)
 
 
 def mature(

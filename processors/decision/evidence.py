@@ -57,10 +57,21 @@ class Moment:
     now_us: int
 
 
-def fold(rollout: Rollout, partials: Collection[PartialSums], at: Moment) -> Rollout:
-    """Return the rollout with a look's LIVE partial sums of its strategy taken in."""
+@dataclass(frozen=True, slots=True)
+class Ripened:
+    """The rollout after folding, and what of its orders the judge may weigh now."""
+
+    rollout: Rollout
+    ripe: tuple[Ripe, ...]
+
+
+def fold(rollout: Rollout, partials: Collection[PartialSums], at: Moment) -> Ripened:
+    """Return the rollout with a look's LIVE partial sums of its strategy taken in.
+
+    Ripe at once is what came after its cohort was folded.
+    """
     if not partials:
-        return rollout
+        return Ripened(rollout, ())
     if rollout.status is not RolloutStatus.HALTED:
         orders = rollout.phase.all_orders + sum(partial.orders for partial in partials)
         rollout = replace(rollout, phase=replace(rollout.phase, all_orders=orders))
@@ -71,10 +82,10 @@ def fold(rollout: Rollout, partials: Collection[PartialSums], at: Moment) -> Rol
         rollout = replace(rollout, misrouted=misrouted)
         tossed = [partial for partial in tossed if not is_misrouted(rollout, partial)]
     found = [partial for partial in tossed if partial.routing_revision in rollout.revisions]
-    return _take_in(rollout, found, at) if found else rollout
+    return _take_in(rollout, found, at) if found else Ripened(rollout, ())
 
 
-def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Rollout:
+def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Ripened:
     canary = [partial for partial in found if partial.variant == CANARY]
     stable = [partial for partial in found if partial.variant != CANARY]
     horizons = rollout.horizons
@@ -86,7 +97,10 @@ def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Rollout:
     revisions = _with_money(rollout.revisions, found)
     earned = sum(facts.canary.pnl_micros for facts in revisions.values())
     peak = max(rollout.peak_pnl_micros, earned)
-    return replace(
+    histograms = JUDGES[rollout.spec.policy.judge.kind].histograms
+    pending = cohorts.add(rollout.pending, found, horizons, at.folded_us, histograms)
+    ripe = cohorts.late(found, horizons, at.folded_us, histograms)
+    rollout = replace(
         rollout,
         stable=rollout.stable.plus(stable, POOLED_HISTOGRAMS),
         canary=rollout.canary.plus(canary, POOLED_HISTOGRAMS),
@@ -94,17 +108,12 @@ def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Rollout:
         revisions=revisions,
         peak_pnl_micros=peak,
         deepest_micros=max(rollout.deepest_micros, peak - earned),
-        pending=cohorts.add(
-            rollout.pending,
-            found,
-            horizons,
-            at.folded_us,
-            JUDGES[rollout.spec.policy.judge.kind].histograms,
-        ),
+        pending=pending,
         late=rollout.late + late,
         burst=_burst(rollout.burst, canary, at.now_us),
         silence=Silence() if any(partial.orders for partial in canary) else rollout.silence,
     )
+    return Ripened(rollout, ripe)
 
 
 def _with_money(
@@ -158,14 +167,6 @@ def _phase(rollout: Rollout, stable: list[PartialSums], canary: list[PartialSums
         stable=phase.stable.plus(own(stable)),
         canary=phase.canary.plus(own(canary), POOLED_HISTOGRAMS),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Ripened:
-    """The rollout with its mature cohorts taken out, and what was mature for the judge."""
-
-    rollout: Rollout
-    ripe: tuple[Ripe, ...]
 
 
 def ripen(rollout: Rollout, watermark_us: int) -> Ripened:

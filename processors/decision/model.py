@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from tradecanary.processors.decision.cohorts import Cohort, Horizons
 from tradecanary.processors.decision.frontier import Flow
+from tradecanary.processors.decision.history import History
+from tradecanary.processors.decision.judges.judge import JudgeState
+from tradecanary.processors.decision.judges.sequential.reference import Reference
 from tradecanary.processors.decision.policy import RolloutSpec
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import RolloutStatus, RouterFact, Vector
@@ -97,7 +100,7 @@ class PhaseRun:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One attempt to replace stable by a canary."""
+    """One attempt to replace stable by a canary; `references`: what each phase froze."""
 
     spec: RolloutSpec
     starter: str
@@ -115,7 +118,8 @@ class Rollout:
     canary: Sums = field(default_factory=Sums)
     revisions: dict[int, RevisionFacts] = field(default_factory=dict)
     pending: dict[str, Cohort] = field(default_factory=dict)
-    judge_state: dict[str, float] = field(default_factory=dict)
+    references: dict[int, Reference] = field(default_factory=dict)
+    judge_state: JudgeState = None
     peak_pnl_micros: int = 0
     deepest_micros: int = 0
     burst: Burst = Burst()
@@ -159,6 +163,7 @@ class StrategyState:
     written_epoch: int = 0
     orders_at_us: int = -1
     routers: dict[str, RouterSeen] = field(default_factory=dict)
+    history: History = field(default_factory=History)
     rollout: Rollout | None = None
     answered: tuple[str, ...] = ()
     past: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from tradecanary.processors.decision.chain import At, Cause, Changed, issue, record
+from tradecanary.processors.decision.judges import JUDGES
 from tradecanary.processors.decision.model import (
     Burst,
     PhaseRun,
@@ -43,7 +44,7 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
                 if trigger is Trigger.PHASE_PASSED
                 else len(rollout.spec.policy.ramp) - 1
             )
-            rollout = replace(rollout, phase=_phase(index, at))
+            rollout = frozen_reference(strategy, replace(rollout, phase=_phase(index, at)), index)
             weight = rollout.spec.policy.ramp[index].weight_bp
             return _with_weight(strategy, rollout, weight, kind, cause, at)
         case Trigger.HARM | Trigger.ABORT | Trigger.EXPIRE if carried:
@@ -69,10 +70,22 @@ def reissue(strategy: StrategyState, cause: Cause, at: At) -> Changed:
     return issue(strategy, replace(vector, revision=revision), DecisionKind.REISSUE, cause, at)
 
 
+def frozen_reference(strategy: StrategyState, rollout: Rollout, index: int) -> Rollout:
+    """Return the rollout with stable's last orders frozen as the reference of phase `index`."""
+    settings, stable = rollout.spec.policy.judge, strategy.history.of(rollout.spec.stable)
+    before = rollout.references.get(index - 1)
+    reference = JUDGES[settings.kind].freeze(settings, stable.sums(), before)
+    if reference is None:
+        return rollout
+    return replace(rollout, references=rollout.references | {index: reference})
+
+
 def _admit(strategy: StrategyState, rollout: Rollout, cause: Cause, at: At) -> Changed:
     seed = f"{strategy.strategy}/{rollout.spec.rollout}/{strategy.last_hash}"
+    settings = rollout.spec.policy.judge
     rollout = replace(
         rollout,
+        judge_state=JUDGES[settings.kind].start(settings, rollout.references.get(0)),
         started_at_us=at.now_us,
         canary_since_us=at.now_us,
         salt=hashlib.sha256(seed.encode()).hexdigest()[:16],

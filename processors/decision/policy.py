@@ -12,81 +12,66 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from tradecanary.processors.decision.judge_settings import JudgeSettings, Sequential
 from tradecanary.processors.decision.ramps import RAMPS
+from tradecanary.processors.decision.settings_model import (
+    MOST,
+    Count,
+    Frozen,
+    Name,
+    NotNegative,
+    Positive,
+)
 from tradecanary.schemas.units import FULL_WEIGHT_BP
-
-_MOST = 10**12
-"""No setting is larger: beyond it microseconds and millionths of money leave exact integers."""
-_Positive = Annotated[float, Field(gt=0, le=_MOST)]
-_NotNegative = Annotated[float, Field(ge=0, le=_MOST)]
-_Count = Annotated[int, Field(ge=0, le=_MOST)]
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class PolicyProblem(ValueError):
     """A policy or spec that cannot be used; the text names field, value and what is allowed."""
 
 
-class Frozen(BaseModel):
-    """Settings that never change once read; unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 class Criteria(Frozen):
     """Absolute limits of a phase, weighed only after its minimum time and orders."""
 
-    max_error_rate_pct: _NotNegative | None = None
-    max_p99_latency_ms: _Positive | None = None
-    min_orders_per_s: _Positive | None = None
+    max_error_rate_pct: NotNegative | None = None
+    max_p99_latency_ms: Positive | None = None
+    min_orders_per_s: Positive | None = None
 
 
 class Phase(Frozen):
     """One rung of the ramp."""
 
-    name: _Name
+    name: Name
     weight_bp: int = Field(ge=1, le=FULL_WEIGHT_BP)
-    min_duration_s: _NotNegative = 0
-    min_orders: _Count = 0
+    min_duration_s: NotNegative = 0
+    min_orders: Count = 0
     criteria: Criteria = Criteria()
-
-
-class Thresholds(Frozen):
-    """The plain rules: limits on pooled differences, canary worse than stable."""
-
-    kind: Literal["thresholds"] = "thresholds"
-    min_orders: int = Field(default=100, ge=1, le=_MOST)
-    fill_rate_pp: _NotNegative = 1.0
-    latency_pct: _NotNegative = 20.0
-    slippage_bp: _NotNegative = 0.5
-    pnl_ratio: float = Field(default=0.8, ge=-_MOST, le=_MOST)
 
 
 class Guards(Frozen):
     """Hard limits that need no statistics. Money in the reporting currency; null = no limit."""
 
-    loss_budget: _Positive | None = None
-    drawdown: _Positive | None = None
-    excess_loss: _Positive | None = None
-    max_orders: Annotated[int, Field(gt=0, le=_MOST)] | None = None
-    max_notional: _Positive | None = None
-    error_burst: int = Field(default=5, ge=2, le=_MOST)
-    vanished_orders: int = Field(default=5, ge=1, le=_MOST)
-    vanished_pct: _NotNegative = 1.0
-    silent_orders: int = Field(default=20, ge=5, le=_MOST)
+    loss_budget: Positive | None = None
+    drawdown: Positive | None = None
+    excess_loss: Positive | None = None
+    max_orders: Annotated[int, Field(gt=0, le=MOST)] | None = None
+    max_notional: Positive | None = None
+    error_burst: int = Field(default=5, ge=2, le=MOST)
+    vanished_orders: int = Field(default=5, ge=1, le=MOST)
+    vanished_pct: NotNegative = 1.0
+    silent_orders: int = Field(default=20, ge=5, le=MOST)
 
 
 class DataLimits(Frozen):
     """How old or incomplete the data may be."""
 
-    stale_hold_s: _Positive = 5
-    stale_roll_back_s: _Positive = 60
-    missing_hold_pct: _NotNegative = 0.1
-    missing_roll_back_pct: _NotNegative = 1.0
-    bad_hold_pct: _NotNegative = 1.0
+    stale_hold_s: Positive = 5
+    stale_roll_back_s: Positive = 60
+    missing_hold_pct: NotNegative = 0.1
+    missing_roll_back_pct: NotNegative = 1.0
+    bad_hold_pct: NotNegative = 1.0
 
 
 class Approvals(Frozen):
@@ -100,16 +85,16 @@ class Approvals(Frozen):
 class Policy(Frozen):
     """All rules of a rollout."""
 
-    name: _Name
+    name: Name
     ramp: tuple[Phase, ...] = Field(max_length=100)
-    judge: Thresholds = Thresholds()
+    judge: JudgeSettings = Sequential()
     guards: Guards = Guards()
     data: DataLimits = DataLimits()
     approvals: Approvals = Approvals()
     criteria: Literal["default", "hold", "roll_back"] = "default"
-    watch_s: _NotNegative = 600
-    max_duration_s: _Positive = 24 * 3600
-    max_pending_s: _Positive = 3600
+    watch_s: NotNegative = 600
+    max_duration_s: Positive = 24 * 3600
+    max_pending_s: Positive = 3600
 
     @field_validator("ramp", mode="before")
     @classmethod
@@ -153,21 +138,21 @@ class Policy(Frozen):
 class Cell(Frozen):
     """A cell's region and venue; `*` stands for all."""
 
-    region: _Name = "*"
-    venue: _Name = "*"
+    region: Name = "*"
+    venue: Name = "*"
 
 
 class RolloutSpec(Frozen):
     """What `start` asks for: which build replaces which, under which policy."""
 
-    rollout: _Name
-    strategy: _Name
-    stable: _Name
-    canary: _Name
+    rollout: Name
+    strategy: Name
+    stable: Name
+    canary: Name
     policy: Policy
     unit: Literal["order", "account"] = "order"
     scope: tuple[Cell, ...] = Field(default=(Cell(),), min_length=1, max_length=1000)
-    expected_routers: int = Field(default=1, ge=1, le=_MOST)
+    expected_routers: int = Field(default=1, ge=1, le=MOST)
 
     @field_validator("policy", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from tradecanary.processors.decision.guards import GuardInput, check_guards
 from tradecanary.processors.decision.judges import JUDGES
 from tradecanary.processors.decision.judges.judge import Judgement, Verdict
 from tradecanary.processors.decision.model import Rollout, StrategyState
-from tradecanary.processors.decision.moves import apply
+from tradecanary.processors.decision.moves import apply, frozen_reference
 from tradecanary.processors.decision.routers import attest_problem, heard
 from tradecanary.processors.decision.sample_ratio import sample_ratio
 from tradecanary.processors.decision.transitions import CARRYING, Trigger
@@ -112,7 +112,7 @@ def _harm(seen: Weighed) -> Cause | None:
 def _judged_harmful(judgement: Judgement) -> Cause | None:
     if judgement.verdict is not Verdict.HARMFUL:
         return None
-    return Cause(judgement.reason, checks=judgement.checks, streams=judgement.streams)
+    return Cause(judgement.reason, checks=judgement.checks)
 
 
 def _criteria_harm(seen: Weighed) -> Cause | None:
@@ -148,7 +148,7 @@ def phase_check(rollout: Rollout) -> PhaseCheck:
     phase = policy.ramp[rollout.phase.index]
     minimum = None
     if rollout.status is RolloutStatus.WATCHING:
-        minimum = max(phase.min_orders, policy.judge.min_orders)
+        minimum = max(phase.min_orders, policy.judge.watch_orders)
     run = rollout.phase
     return check_phase(phase, run.time_us, run.canary, run.all_orders, minimum)
 
@@ -191,6 +191,7 @@ def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
         hold = Hold("stale", Cause("no fresh metrics: is the aggregation running?"))
     elif problem:
         hold = Hold("attest", Cause(problem))
+    hold = hold or _reference_missing(strategy, rollout)
     if hold is not None:
         return _hold(strategy, hold, at)
     rollout = replace(
@@ -203,8 +204,28 @@ def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
         f"{rollout.spec.stable} -> {rollout.spec.canary}: phase 1/{len(policy.ramp)} "
         f"{phase.name}, {phase.weight_bp / 100:g} %"
     )
+    rollout = frozen_reference(strategy, rollout, 0)
+    reason += _reference_warning(rollout)
     strategy = replace(strategy, rollout=rollout)
     return _must(apply(strategy, Trigger.ADMIT, Cause(reason, actor=rollout.starter), at))
+
+
+def _reference_missing(strategy: StrategyState, rollout: Rollout) -> Hold | None:
+    """Return how many of stable's orders are missing before the canary can be judged."""
+    settings = rollout.spec.policy.judge
+    need = JUDGES[settings.kind].reference_orders(settings)
+    seen = strategy.history.of(rollout.spec.stable).orders
+    if seen >= need:
+        return None
+    text = f"reference: {need - seen} of {need} orders of {rollout.spec.stable} are missing"
+    return Hold("reference", Cause(text))
+
+
+def _reference_warning(rollout: Rollout) -> str:
+    reference = rollout.references.get(0)
+    costs = JUDGES[rollout.spec.policy.judge.kind].shortcomings(reference)
+    orders = reference.orders if reference is not None else 0
+    return f"; a small reference of {orders:,} orders: {costs}" if costs else ""
 
 
 def _gate(strategy: StrategyState, rollout: Rollout, gate: str) -> Hold | None:

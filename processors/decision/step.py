@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from tradecanary.processors.decision import evidence, frontier, routers
+from tradecanary.processors.decision import evidence, frontier, history, routers
 from tradecanary.processors.decision.chain import At, Cause, Changed, send
 from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.commands import in_order, obey
 from tradecanary.processors.decision.frontier import Fit, Flow
 from tradecanary.processors.decision.judges import JUDGES
+from tradecanary.processors.decision.judges.judge import Terms
 from tradecanary.processors.decision.kills import switched
 from tradecanary.processors.decision.model import LookEvent, PartitionState, Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, reissue
@@ -130,12 +131,15 @@ def _take_in(
 ) -> StrategyState:
     live = [partial for partial in partials if partial.mode is Mode.LIVE]
     rollout = strategy.rollout
+    if live:
+        known = history.take_in(strategy.history, live, _baseline(strategy))
+        strategy = replace(strategy, history=known)
     if rollout is None or rollout.status not in CARRYING:
         return strategy
     if any(partial.orders and evidence.in_scope(rollout, partial) for partial in live):
         strategy = replace(strategy, orders_at_us=at.now_us)
-    rollout = evidence.fold(rollout, live, evidence.Moment(passed.folded_us, at.now_us))
-    ripened = evidence.ripen(rollout, at.flow.watermark_us)
+    folded = evidence.fold(rollout, live, evidence.Moment(passed.folded_us, at.now_us))
+    ripened = evidence.ripen(_judge_folds(folded.rollout, folded.ripe), at.flow.watermark_us)
     rollout = _judge_folds(ripened.rollout, ripened.ripe)
     halted = rollout.status is RolloutStatus.HALTED
     closed = strategy.orders_at_us < at.now_us - _ORDERS_RECENT_US
@@ -145,11 +149,20 @@ def _take_in(
     return replace(strategy, rollout=rollout)
 
 
+def _baseline(strategy: StrategyState) -> str:
+    """The version that is stable, or an empty text: the first rollout has not named it yet."""
+    if strategy.vector is not None:
+        return strategy.vector.baseline
+    return strategy.rollout.spec.stable if strategy.rollout is not None else ""
+
+
 def _judge_folds(rollout: Rollout, ripe: Iterable[Ripe]) -> Rollout:
     settings = rollout.spec.policy.judge
-    state = rollout.judge_state
+    judge, state = JUDGES[settings.kind], rollout.judge_state
     for found in ripe:
-        state = dict(JUDGES[settings.kind].fold(state, settings, found))
+        facts = rollout.revisions[found.cohort.revision]
+        terms = Terms(facts.phase, facts.canary_bp, rollout.references.get(facts.phase))
+        state = judge.fold(state, settings, found, terms)
     return rollout if state is rollout.judge_state else replace(rollout, judge_state=state)
 
 

@@ -38,6 +38,15 @@ class MeasureTotal:
                     histogram[bucket] = histogram.get(bucket, 0) + count
         return MeasureTotal(n, total, total_sq, histogram)
 
+    def merged(self, other: MeasureTotal) -> MeasureTotal:
+        """Return both totals as one, histograms too."""
+        histogram = dict(self.histogram)
+        for bucket, count in other.histogram.items():
+            histogram[bucket] = histogram.get(bucket, 0) + count
+        return MeasureTotal(
+            self.n + other.n, self.total + other.total, self.total_sq + other.total_sq, histogram
+        )
+
 
 _NOTHING = MeasureTotal()
 POOLED_HISTOGRAMS = ("latency_us",)
@@ -86,6 +95,20 @@ class Sums:
             + sum(partial.unacknowledged for partial in partials),
             error_accounts=accounts,
             measures=self.measures | added,
+        )
+
+    def merged(self, other: Sums) -> Sums:
+        """Return both sets of orders as one, histograms too."""
+        names = {**self.measures, **other.measures}
+        return Sums(
+            orders=self.orders + other.orders,
+            markouts=self.markouts + other.markouts,
+            statuses=tuple(a + b for a, b in zip(self.statuses, other.statuses, strict=True)),
+            late=self.late + other.late,
+            unbenchmarked=self.unbenchmarked + other.unbenchmarked,
+            unacknowledged=self.unacknowledged + other.unacknowledged,
+            error_accounts=self.error_accounts | other.error_accounts,
+            measures={name: self.measure(name).merged(other.measure(name)) for name in names},
         )
 
     @property

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.parity.cases import cases
+from tradecanary.processors.decision.judge_settings import Thresholds
 from tradecanary.processors.decision.judges import JUDGES, thresholds
 from tradecanary.processors.decision.judges.judge import Verdict
-from tradecanary.processors.decision.policy import Thresholds
 from tradecanary.processors.decision.ramps import next_weight
 from tradecanary.schemas.decisions import VariantEvidence
 

@@ -2,7 +2,7 @@
 
 A story is a text file, one line a thing:
 
-    start policy=aggressive          a START command (options: policy, unit, routers, guards.X=Y)
+    start policy=aggressive          a START command (options: policy, judge, unit, guards.X=Y)
     run 70s canary.reject=5%         orders flow for 70 s of looks, one a second
     closed 60s                       manifests, but no orders (closed market)
     quiet 20s                        no manifests at all
@@ -155,6 +155,7 @@ class Teller:
     def _spec(self, words: list[str]) -> str:
         options = dict(word.split("=", 1) for word in words)
         policy = preset(options.pop("policy", "aggressive")).model_dump(mode="json")
+        policy["judge"] = {"kind": options.pop("judge", "thresholds")}
         spec = {
             "rollout": options.pop("rollout", "r1"),
             "strategy": STRATEGY,

@@ -48,12 +48,10 @@ def demo(
 
 
 def _introduce(seed: int) -> None:
-    rules = policy()
     out.print(
         f"Two rollouts of strategy momentum, ramp aggressive, synthetic market, seed {seed}.\n"
-        f"The judge 'thresholds' compares from {rules.judge.min_orders} canary orders on and "
-        f"bears {rules.judge.fill_rate_pp:g} pp of fill rate:\nminima that the noise of this "
-        "market can bear; with fewer, plain thresholds roll back healthy canaries.\n",
+        f"The judge '{policy().judge.kind}' weighs every mature order: it may look as often as it "
+        "likes.\n",
         markup=False,
     )
 

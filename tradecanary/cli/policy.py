@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from tradecanary.cli.output import Exit, duration, fail, out, percent, say_json
+from tradecanary.processors.decision.judge_settings import Thresholds
 from tradecanary.processors.decision.policy import Policy, PolicyProblem, preset, read_policy
 from tradecanary.processors.decision.ramps import RAMPS
 
@@ -46,15 +47,22 @@ def warnings(policy: Policy) -> list[str]:
             "guards: neither loss_budget nor excess_loss is set; money is then guarded by the "
             "judge only"
         )
-    if policy.judge.kind == "thresholds" and policy.judge.min_orders < 1000:  # noqa: PLR2004
+    return found + (
+        _thresholds_warnings(policy, policy.judge) if isinstance(policy.judge, Thresholds) else []
+    )
+
+
+def _thresholds_warnings(policy: Policy, judge: Thresholds) -> list[str]:
+    found = []
+    if judge.min_orders < 1000:  # noqa: PLR2004 - far below what noise asks for
         found.append(
-            f"judge.min_orders was {policy.judge.min_orders}: plain thresholds looked at with few "
+            f"judge.min_orders was {judge.min_orders}: plain thresholds looked at with few "
             "orders roll back most healthy canaries; give them minima that the noise can bear"
         )
     needed = max((phase.min_orders for phase in policy.ramp), default=0)
-    if needed < policy.judge.min_orders:
+    if needed < judge.min_orders:
         found.append(
-            f"judge.min_orders was {policy.judge.min_orders}, more than any phase's min_orders "
+            f"judge.min_orders was {judge.min_orders}, more than any phase's min_orders "
             f"({needed}): the promotion will wait for the judge"
         )
     return found

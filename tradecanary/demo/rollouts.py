@@ -21,6 +21,8 @@ STRATEGY = "momentum"
 _EPOCH_US = 1_767_623_400 * US_PER_S
 """2026-01-05 14:30 UTC: the demo's clock is simulated, so that its bytes never change."""
 _LIMIT_S = 900.0
+_WARM_UP_S = 75
+"""Of stable's flow before a start: a reference of more than 10,000 orders leaves nothing out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,12 @@ PLANNED = (
 
 
 def policy() -> Policy:
-    """Return the demo's policy: ramp `aggressive`, minima that the noise of its market can bear.
-
-    Looked at every 50 ms from few orders on, plain thresholds roll back most healthy canaries; with
-    400 orders and 5 pp of fill rate the demo's do not. The sequential judge needs no such minima.
-    """
+    """Return the demo's policy: ramp `aggressive` with the judge `sequential` at its defaults."""
     phases = [dict(phase) for phase in RAMPS["aggressive"]]
     return Policy.model_validate(
         {
             "name": "demo",
             "ramp": phases,
-            "judge": {"kind": "thresholds", "min_orders": 400, "fill_rate_pp": 5.0},
             "guards": {"loss_budget": 5000},
             "watch_s": 20,
         }
@@ -71,7 +68,7 @@ def play(planned: Planned, seed: int) -> Iterator[Decision]:
         baseline=str(stable.version),
         settings=settings_for(market, settings),
     )
-    world.run_for(3)
+    world.run_for(_WARM_UP_S)
     spec = RolloutSpec(
         rollout=f"demo-{planned.name}",
         strategy=STRATEGY,

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 
 from tradecanary.processors.decision.judges import thresholds
 from tradecanary.processors.decision.judges.judge import Judge
+from tradecanary.processors.decision.judges.sequential.judge import JUDGE as SEQUENTIAL
 
 JUDGES: Mapping[str, Judge] = {
+    "sequential": SEQUENTIAL,
     "thresholds": thresholds.JUDGE,
 }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from tradecanary.processors.decision.cohorts import Ripe
-from tradecanary.processors.decision.policy import Thresholds
+from tradecanary.processors.decision.judge_settings import Sequential, Thresholds
+from tradecanary.processors.decision.judges.sequential.reference import Reference
+from tradecanary.processors.decision.judges.sequential.state import SequentialState
+from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import Check, StreamEvidence, VariantEvidence
 
-JudgeState = Mapping[str, float]
-Settings = Thresholds
+JudgeState = SequentialState | None
+Settings = Thresholds | Sequential
 
 
 class Verdict(Enum):
@@ -34,20 +37,38 @@ class Judgement:
     promotable: bool
     reason: str
     checks: tuple[Check, ...] = ()
-    streams: tuple[StreamEvidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What held for the revision that routed some orders: phase, coin and frozen reference."""
+
+    phase: int
+    canary_bp: int
+    reference: Reference | None
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
     """One row of the table.
 
-    `fold(state, settings, ripe)` takes in one stream of a mature cohort; `judge(state, settings,
-    stable, canary)` weighs it with the pooled evidence since the start of the rollout.
+    `reference_orders(settings)`: how many of stable's last orders it needs before a start.
+    `freeze(settings, stable, before)`: the reference made of them, at the start and at each phase.
+    `shortcomings(reference)`: what a small reference costs, as a sentence, or an empty text.
+    `start(settings, reference)`: its state before the first order.
+    `fold(state, settings, ripe, terms)`: the state with one stream of a cohort taken in.
+    `judge(state, settings, stable, canary)`: the verdict, with the pooled sums since the start.
+    `streams(state, settings)`: what a decision carries of it.
     `criteria_roll_back`: whether a breached criterion of a phase rolls back by default.
     `histograms`: the measures whose histograms its cohorts must carry.
     """
 
-    fold: Callable[[JudgeState, Settings, Ripe], JudgeState]
+    reference_orders: Callable[[Settings], int]
+    freeze: Callable[[Settings, Sums, Reference | None], Reference | None]
+    shortcomings: Callable[[Reference | None], str]
+    start: Callable[[Settings, Reference | None], JudgeState]
+    fold: Callable[[JudgeState, Settings, Ripe, Terms], JudgeState]
     judge: Callable[[JudgeState, Settings, VariantEvidence, VariantEvidence], Judgement]
+    streams: Callable[[JudgeState, Settings], tuple[StreamEvidence, ...]]
     criteria_roll_back: bool
     histograms: tuple[str, ...] = ()

@@ -10,14 +10,18 @@ few orders, plain thresholds roll back healthy canaries: give them minima that n
 from __future__ import annotations
 
 from tradecanary.processors.decision.cohorts import Ripe
+from tradecanary.processors.decision.judge_settings import Thresholds
 from tradecanary.processors.decision.judges.judge import (
     Judge,
     Judgement,
     JudgeState,
     Settings,
+    Terms,
     Verdict,
 )
-from tradecanary.schemas.decisions import Check, VariantEvidence
+from tradecanary.processors.decision.judges.sequential.reference import Reference
+from tradecanary.processors.decision.sums import Sums
+from tradecanary.schemas.decisions import Check, StreamEvidence, VariantEvidence
 from tradecanary.schemas.units import MICROS, US_PER_MS
 
 
@@ -47,7 +51,7 @@ def pnl_per_order(evidence: VariantEvidence) -> float:
 
 
 def compare(
-    settings: Settings, stable: VariantEvidence, canary: VariantEvidence
+    settings: Thresholds, stable: VariantEvidence, canary: VariantEvidence
 ) -> tuple[tuple[Check, str], ...]:
     """Return the comparisons that can be made, in order, each with its sentence."""
     pairs = (
@@ -62,7 +66,7 @@ def compare(
 _Pair = tuple[Check, str] | None
 
 
-def _fill_rate(settings: Settings, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
+def _fill_rate(settings: Thresholds, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
     was, now, limit = fill_rate_pct(stable), fill_rate_pct(canary), settings.fill_rate_pp
     drop = was - now
     sentence = (
@@ -71,7 +75,7 @@ def _fill_rate(settings: Settings, stable: VariantEvidence, canary: VariantEvide
     return Check("fill_rate", drop, limit, "pp", drop > limit), sentence
 
 
-def _latency(settings: Settings, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
+def _latency(settings: Thresholds, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
     was, now, limit = latency_ms(stable), latency_ms(canary), settings.latency_pct
     if was <= 0:
         return None
@@ -82,7 +86,7 @@ def _latency(settings: Settings, stable: VariantEvidence, canary: VariantEvidenc
     return Check("latency", rise, limit, "%", rise > limit), sentence
 
 
-def _slippage(settings: Settings, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
+def _slippage(settings: Thresholds, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
     unmeasured = stable.orders and not stable.slippage_n
     if unmeasured or not canary.slippage_n:
         return None
@@ -94,7 +98,7 @@ def _slippage(settings: Settings, stable: VariantEvidence, canary: VariantEviden
     return Check("slippage", more, limit, "bp", more > limit), sentence
 
 
-def _pnl(settings: Settings, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
+def _pnl(settings: Thresholds, stable: VariantEvidence, canary: VariantEvidence) -> _Pair:
     was, now, limit = pnl_per_order(stable), pnl_per_order(canary), settings.pnl_ratio
     if was <= 0 or not canary.pnl_n:
         return None
@@ -106,6 +110,7 @@ def _pnl(settings: Settings, stable: VariantEvidence, canary: VariantEvidence) -
 def _judge(
     _: JudgeState, settings: Settings, stable: VariantEvidence, canary: VariantEvidence
 ) -> Judgement:
+    assert isinstance(settings, Thresholds), "a judge is asked with its own settings"
     if canary.orders < settings.min_orders:
         reason = f"{canary.orders} of {settings.min_orders} canary orders that the judge needs"
         return Judgement(Verdict.INCONCLUSIVE, promotable=False, reason=reason)
@@ -118,8 +123,40 @@ def _judge(
     return Judgement(Verdict.HEALTHY, promotable=True, reason=reason, checks=checks)
 
 
-def _fold(state: JudgeState, _: Settings, __: Ripe) -> JudgeState:
-    return state  # pooled evidence is all that the plain rules look at
+# Pooled evidence is all that the plain rules look at: no reference, no state, no streams.
 
 
-JUDGE = Judge(fold=_fold, judge=_judge, criteria_roll_back=True)
+def _no_orders(_: Settings) -> int:
+    return 0
+
+
+def _no_reference(_: Settings, __: Sums, ___: Reference | None) -> None:
+    return None
+
+
+def _nothing_short(_: Reference | None) -> str:
+    return ""
+
+
+def _no_state(_: Settings, __: Reference | None) -> JudgeState:
+    return None
+
+
+def _fold(state: JudgeState, _: Settings, __: Ripe, ___: Terms) -> JudgeState:
+    return state
+
+
+def _no_streams(_: JudgeState, __: Settings) -> tuple[StreamEvidence, ...]:
+    return ()
+
+
+JUDGE = Judge(
+    reference_orders=_no_orders,
+    freeze=_no_reference,
+    shortcomings=_nothing_short,
+    start=_no_state,
+    fold=_fold,
+    judge=_judge,
+    streams=_no_streams,
+    criteria_roll_back=True,
+)
