@@ -12,7 +12,7 @@ from tradecanary.backtesting.backtest import backtest
 from tradecanary.backtesting.result import Backtest
 from tradecanary.processors.decision.judges.judge import Judgement, Verdict
 from tradecanary.producers.replay import write_events
-from tradecanary.schemas.decisions import StreamEvidence
+from tradecanary.schemas.decisions import Check, StreamEvidence
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +40,17 @@ def test_streams_have_confidence_sequences_and_e_values(found: Backtest) -> None
         StreamEvidence("fills", 2_500_000, 0.01, -0.02, 0.03, 0.05, 400),
         StreamEvidence("latency", -250_000, 0.0, -0.1, 0.1, 0.2, 390),
     )
-    said = Judgement(Verdict.INCONCLUSIVE, promotable=False, reason="more", streams=streams)
+    check = Check("e_value", 1.8, 4.6, "log e", breached=False)
+    said = Judgement(Verdict.INCONCLUSIVE, promotable=False, reason="more", checks=(check,))
     one = found.policies[0]
-    samples = [replace(sample, judgement=said) for sample in one.seen.samples]
+    samples = [replace(each, judgement=said, streams=streams) for each in one.seen.samples]
     sequential = replace(one, seen=replace(one.seen, samples=samples))
     page = replace(found, policies=(sequential,)).html()
     table = sequential.evidence
 
-    assert 2 * len(samples) == len(table)
-    assert [2.5, -0.25] == list(table["log_e"][:2])
+    assert 3 * len(samples) == len(table)
+    assert [2.5, -0.25, 1.8] == list(table["log_e"][:3])
+    assert 4.6 == table["margin"][2]
     assert ([-0.02, -0.1], [0.03, 0.1]) == (list(table["low"][:2]), list(table["high"][:2]))
     assert 4 == page.count("<svg")
     assert "log e-values" in page

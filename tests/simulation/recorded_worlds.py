@@ -21,8 +21,9 @@ EARLY = Policy.model_validate(
         "judge": _LATENCY | {"latency_pct": 60, "pnl_ratio": -1e9},
     }
 )
+_MORE = EARLY.ramp[1].model_copy(update={"weight_bp": 9_000})
 DEMANDING = EARLY.model_copy(
-    update={"name": "demanding", "ramp": (EARLY.ramp[0], RAN.ramp[1], EARLY.ramp[2])}
+    update={"name": "demanding", "ramp": (EARLY.ramp[0], _MORE, EARLY.ramp[2])}
 )
 
 

@@ -96,8 +96,8 @@ def test_accounts_are_thinned_whole() -> None:
 
 
 def test_a_policy_that_asks_for_more_is_refused() -> None:
-    """The slow canary never had more than 10 %; nothing is run."""
-    with pytest.raises(Refused, match=r"'demanding' asks for 50 % .* at most 10 %"):
+    """The slow canary never had more than 50 %; nothing is run."""
+    with pytest.raises(Refused, match=r"'demanding' asks for 90 % .* at most 50 %"):
         backtest([DEMANDING], log=world("slow:3").world.log)
 
 

@@ -93,7 +93,7 @@ def test_the_report_is_one_file_that_asks_nobody(
 def test_exit_codes(file: Path, policies: dict[str, str]) -> None:
     """1: the record cannot serve it; 2: wrong usage; 4: no Kafka. Each says what to do."""
     refused = _cli("--policy", policies["demanding"], "--file", file)
-    assert (1, True) == (refused.exit_code, "asks for 50 % canary" in refused.output)
+    assert (1, True) == (refused.exit_code, "asks for 90 % canary" in refused.output)
     for arguments, said in (
         ((), "name one record"),
         (("--file", file, "--topic", "executions"), "name one record"),

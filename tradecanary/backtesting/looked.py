@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tradecanary.processors.decision import evidence
+from tradecanary.processors.decision.judges import JUDGES
 from tradecanary.processors.decision.judges.judge import Judgement
 from tradecanary.processors.decision.model import PartitionState, Rollout
 from tradecanary.processors.decision.rollout_look import judge
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.processors.decision.transitions import CARRYING
 from tradecanary.processors.stage import Emit
-from tradecanary.schemas.decisions import Decision, RolloutStatus
+from tradecanary.schemas.decisions import Decision, RolloutStatus, StreamEvidence
 from tradecanary.schemas.execution import Mode
 from tradecanary.schemas.metrics import MetricsBatch, PartialSums
 from tradecanary.schemas.units import US_PER_S
@@ -40,6 +41,7 @@ class Sample:
     canary_bp: int
     status: RolloutStatus
     judgement: Judgement
+    streams: tuple[StreamEvidence, ...]
 
 
 @dataclass(slots=True)
@@ -111,4 +113,8 @@ class Watcher:
     def _sample(self, seen: Seen, rollout: Rollout, time_us: int) -> None:
         if rollout.status in CARRYING or seen.samples:
             self._sampled_us = time_us
-            seen.samples.append(Sample(time_us, rollout.canary_bp, rollout.status, judge(rollout)))
+            settings = rollout.spec.policy.judge
+            streams = JUDGES[settings.kind].streams(rollout.judge_state, settings)
+            said = judge(rollout)
+            sample = Sample(time_us, rollout.canary_bp, rollout.status, said, streams)
+            seen.samples.append(sample)

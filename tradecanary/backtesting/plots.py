@@ -85,7 +85,7 @@ def measures(one: PolicyResult, span: Span) -> str:
 
 def streams(one: PolicyResult, span: Span) -> str:
     """Return what the judge compared: effect with confidence sequence, and margin or limit."""
-    table = one.evidence.dropna(subset=["stream"])
+    table = one.evidence.dropna(subset=["effect"])
     names = list(dict.fromkeys(table["stream"]))
     if not names:
         return ""
@@ -104,7 +104,7 @@ def streams(one: PolicyResult, span: Span) -> str:
         return _svg(figure)
 
 
-def log_e(one: PolicyResult, span: Span, limit: float | None) -> str:
+def log_e(one: PolicyResult, span: Span) -> str:
     """Return the log e-values against the limit; empty where the judge has none."""
     table = one.evidence.dropna(subset=["log_e"])
     if table.empty:
@@ -114,7 +114,8 @@ def log_e(one: PolicyResult, span: Span, limit: float | None) -> str:
         for name in dict.fromkeys(table["stream"]):
             mine = _thin(table[table["stream"] == name])
             _line(axes, mine["time"], pd.to_numeric(mine["log_e"]), None, name)
-        if limit is not None:
+        limits = table.loc[table["effect"].isna(), "margin"].dropna()
+        for limit in limits.unique():
             axes.axhline(limit, color=_RED, linestyle="--", linewidth=1, label="limit")
         axes.set_ylabel("log e-value")
         axes.legend(fontsize=8)

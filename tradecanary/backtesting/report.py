@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from html import escape
 
@@ -153,18 +152,12 @@ def _policy(one: PolicyResult, span: plots.Span) -> list[str]:
         "<h3>Measures by cohort</h3>",
         plots.measures(one, span),
     ]
-    compared, values = plots.streams(one, span), plots.log_e(one, span, _limit(one))
+    compared, values = plots.streams(one, span), plots.log_e(one, span)
     if compared:
         parts += ["<h3>What the judge compared, and its limits</h3>", compared]
     if values:
         parts += ["<h3>Evidence of harm: log e-values and their limit</h3>", values]
     return parts
-
-
-def _limit(one: PolicyResult) -> float | None:
-    """Return the log e-value at which the policy's judge rolls back, if it has such a limit."""
-    alpha = getattr(one.policy.judge, "alpha", None)
-    return -math.log(alpha) if alpha else None
 
 
 def _table(

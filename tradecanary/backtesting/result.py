@@ -171,7 +171,10 @@ class Backtest:
         `spared`: by how much less the canary lost against stable than in what happened; negative
         is lost. Thinned evidence stands for fewer orders than a live run would have: see `thinned`.
         """
-        return pd.DataFrame(self.compared())
+        frame = pd.DataFrame(self.compared())
+        ended = pd.to_datetime(frame.pop("at_us").astype("Int64"), unit="us", utc=True)
+        frame.insert(4, "at", ended)
+        return frame
 
     def compared(self) -> list[dict[str, Any]]:
         """Return the rows of `comparison` as plain values."""

@@ -26,6 +26,9 @@ _EVIDENCE = (
     "margin", "log_e", "orders", "reason",
 )  # fmt: skip
 
+LOG_E = "log e"
+"""The unit of comparisons of e-values."""
+
 
 def _frame(rows: list[tuple[Any, ...]], columns: Sequence[str], time: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(columns))
@@ -78,10 +81,11 @@ def _share(total: float, n: int) -> float | None:
 
 
 def evidence(seen: Seen) -> pd.DataFrame:
-    """Return the judge's word, one row a second and stream; comparisons where it has no streams.
+    """Return the judge's word, one row a second and stream; comparisons have a row of their own.
 
-    A stream of a sequential judge has effect, confidence sequence and log e-value (nats); a
-    comparison of plain thresholds has its value as effect and its limit as margin.
+    A stream of a sequential judge has effect, confidence sequence, tolerance (`margin`) and log
+    e-value (nats); a comparison has its value as effect and its limit as margin. A comparison of
+    e-values has its value in `log_e`: `e_value` is that of all streams together.
     """
     rows = [row for sample in seen.samples for row in _rows(sample)]
     return _frame(rows, _EVIDENCE, "time")
@@ -96,16 +100,16 @@ def _rows(sample: Sample) -> Iterator[tuple[Any, ...]]:
         said.verdict.value,
         said.promotable,
     )
-    for stream in said.streams:
+    for stream in sample.streams:
         figures = (stream.effect, stream.low, stream.high, stream.margin)
         log_e = stream.log_e_micro_nats / MICROS
         yield (*head, stream.stream, *figures, log_e, stream.orders, said.reason)
-    if said.streams:
-        return
     for check in said.checks:
-        yield (*head, check.name, check.value, None, None, check.limit, None, None, said.reason)
-    if not said.checks:
-        yield (*head, None, None, None, None, None, None, None, said.reason)
+        of_e = check.unit == LOG_E
+        effect, value = (None, check.value) if of_e else (check.value, None)
+        yield (*head, check.name, effect, None, None, check.limit, value, None, said.reason)
+    if not (sample.streams or said.checks):
+        yield (*head, *(None,) * 7, said.reason)
 
 
 def joined(frames: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
