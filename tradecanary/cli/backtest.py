@@ -193,6 +193,7 @@ def _bar(progress: Progress) -> Callable[[str, int, int], None]:
 def show(found: Backtest) -> None:
     """Print what a backtest found, as people read it."""
     from tradecanary.backtesting.report import facts, notes
+    from tradecanary.backtesting.result import GRID
 
     out.print(f"{found.strategy}: {found.stable} -> {found.canary}", style="bold", markup=False)
     out.print(facts(found), markup=False)
@@ -204,8 +205,11 @@ def show(found: Backtest) -> None:
         for made in one.decided:
             style = trail.STYLES.get(made.kind, "")
             out.print(Text(f"  {trail.line(made, one.decided[0].time_us)}", style=style))
-        verb = "would have " if one.how == "grid" and one.end is not None else ""
-        out.print(f"  {verb}{one.outcome}: {one.reason}", markup=False)
+        if one.end is None:
+            out.print(f"  {one.outcome}: {one.reason}", markup=False)
+        else:
+            verb = "would have " if one.how == GRID else ""
+            out.print(f"  {verb}{one.outcome}", markup=False)
     out.print()
     out.print(_table(found))
 
