@@ -248,11 +248,12 @@ def folded(log: Log, partition: int) -> Iterator[Looked]:
     Unrecorded: the topics do not reach back to the first look, or miss what a look names.
     """
     place = TopicPartition(DECISION_INPUTS.name, partition)
+    end = log.end_offset(place)  # first: what a look names was written before it
     recount = Recount(log, partition, log.partitions(METRICS.name))
     heads = _Heads(log, partition)
     commands = commands_from(log, partition, 0)
     state = initial(partition)
-    for look in looks_from(log, partition, log.start_offset(place)):
+    for look in looks_from(log, partition, log.start_offset(place), end):
         if look.number <= state.look:
             continue
         if look.number != state.look + 1:
