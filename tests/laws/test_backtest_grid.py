@@ -83,10 +83,16 @@ def test_the_last_look_sees_everything_mature() -> None:
 
 
 def test_an_order_takes_the_revision_in_force_when_it_was_submitted() -> None:
-    """Orders submitted before a decision never count for the phase that it began."""
+    """Orders submitted before a decision never count for the phase that it began.
+
+    A vector holds for orders submitted after the look that issued it.
+    """
     rules = policy((1_000, 2, 0), (3_000, 100, 0))
-    looks, _ = run(record_of(flow(seconds=6)), rules)
+    looks, run_of = run(record_of(flow(seconds=6)), rules)
     made = decisions(looks)
+    issued = [one.time_us for one in made if one.after.revision != one.before.revision]
+    assert 2 == len(issued)
+    assert issued == run_of.feed.vectors.since_us.tolist()[1:]
     increase = next(one for one in made if one.kind is DecisionKind.INCREASE)
     cohorts = {
         (partial.routing_revision, partial.cohort_us)
