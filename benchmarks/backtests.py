@@ -208,14 +208,15 @@ def measure(place: Place, seconds: int) -> Iterator[tuple[str, object]]:
     _copy(played.log, place)
     warm_up()
     log = KafkaLog(place.settings.connection(), prefix=place.settings.topic_prefix)
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     live = backtest(log=log)
-    took_s = time.perf_counter() - began
+    took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
     last = live.policies[0].seen.last
     if not live.same_as_live or last is None or last.status is not RolloutStatus.PROMOTED:
         raise RuntimeError(f"the live run was not taken again: {live.policies[0].reason}")
     yield "backtest_events_per_s", round(live.events / took_s)
     yield "backtest_times_recorded_speed", round(live.events / took_s / PER_S, 1)
+    yield "backtest_cpu_us_per_event", round(cpu_s * 1e6 / live.events, 2)
     other = policy("other", 500, 2_500, seconds=seconds * 0.4)
     began = time.perf_counter()
     grid = backtest([other], log=log)
