@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -75,6 +76,11 @@ class KafkaBatch:
     def key(self, index: int) -> bytes | None:
         """Return the key of the record at `index`."""
         return self._messages[index].key()
+
+    def below(self, end: int) -> KafkaBatch:
+        """Return the records below offset `end`, maybe none."""
+        count = bisect_left(range(len(self._messages)), end, key=self.offset)
+        return KafkaBatch(self._partition, self._messages[:count])
 
 
 class Fetcher:

@@ -138,6 +138,13 @@ class KafkaLog:
         self, partition: TopicPartition, start: int = 0, end: int | None = None
     ) -> Iterator[LogRecord]:
         """Yield the committed records from offset `start` up to `end` or the end as of now."""
+        for batch in self.batches(partition, start, end):
+            yield from _records(batch)
+
+    def batches(
+        self, partition: TopicPartition, start: int = 0, end: int | None = None
+    ) -> Iterator[KafkaBatch]:
+        """Yield what `read` yields, without an object per record."""
         with self._reader() as reader:
             first, last = self._watermarks(reader, partition)
             stop = last if end is None else min(end, last)
@@ -147,10 +154,10 @@ class KafkaLog:
             fetcher = self._fetcher(reader)
             fetcher.assign({partition: start})
             for batch in self._batches_to_end(fetcher, partition):
-                for record in _records(batch):
-                    if record.offset >= stop:
-                        return
-                    yield record
+                if batch.last_offset < stop:
+                    yield batch
+                elif batch.first_offset < stop:
+                    yield batch.below(stop)
                 if batch.last_offset >= stop - 1:
                     return
 
