@@ -90,11 +90,11 @@ def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
     def start(topic: str) -> int:
         return positions.get(topic, log.start_offset(TopicPartition(topic, partition)))
 
-    # the end of the looks first: a decider that lives names manifests written after those read here
-    looks_end = log.end_offset(TopicPartition(DECISION_INPUTS.name, partition))
+    # the end first: what a look names was written before it, and a live decider goes on
+    end = log.end_offset(TopicPartition(DECISION_INPUTS.name, partition))
+    looks = looks_from(log, partition, start(DECISION_INPUTS.name), end)
     manifests = manifests_from(log, partition, start(METRICS.name))
     commands = commands_from(log, partition, start(COMMANDS.name))
-    looks = looks_from(log, partition, start(DECISION_INPUTS.name), looks_end)
     kept: list[Emit] = []
     for after, effects in fold(state, looks, manifests, commands):
         state = after

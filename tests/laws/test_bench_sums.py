@@ -131,7 +131,7 @@ def test_the_adapter_of_thresholds_is_the_judge_on_pooled_sums() -> None:
         cohorts += [mature.cohort for mature in look.matured]
         stable = _pooled(cohorts, STABLE).evidence(STABLE)
         canary = _pooled(cohorts, CANARY).evidence(CANARY)
-        expected = JUDGES["thresholds", "order"].judge({}, settings, stable, canary)
+        expected = JUDGES["thresholds", "order"].judge(None, settings, stable, canary)
         assert expected == THRESHOLDS.judge(None, look.stable, look.canary)
         verdicts[expected.verdict.value] += 1
 
