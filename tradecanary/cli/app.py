@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import demo, history, operate, policy, replay, run, status, topics
+from tradecanary.cli import demo, history, operate, plan, policy, replay, run, status, topics
 
 app = typer.Typer(
     name="tradecanary",
@@ -28,4 +28,5 @@ app.command()(operate.approve)
 app.command()(operate.kill)
 app.command()(operate.unkill)
 app.command()(replay.replay)
+app.command("plan")(plan.plan_command)
 app.add_typer(policy.app, name="policy")

@@ -31,8 +31,8 @@ def blind_spots(
         yield f"{lacking} (the reference of {reference.orders:,} orders has too few)"
     if accounts is not None:
         yield (
-            "anything as soon as the table says: by account the figures of the table, made for "
-            "one coin an order, are a lower bound"
+            "harm as soon as the table says: it counts one coin an order; with one coin an "
+            "account every figure is higher"
         )
         for phase in policy.ramp[:-1]:
             problem = enough_accounts(accounts, phase.weight_bp, settings.alpha)

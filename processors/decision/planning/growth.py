@@ -83,14 +83,17 @@ def harm(state: SequentialState, settings: Sequential, known: Reference, arms: A
             found.append(_exact(rows[:, list(term.rows)].reshape(len(rows), -1), needed))
         else:
             needed = limit - math.log(term.weight)
-            found.append(_mean(index, term, arms, needed, BURN_IN))
+            found.append(_mean(index, term, arms, needed))
     return found
 
 
 def health(
     state: SequentialState, settings: Sequential, known: Reference, arms: Arms
 ) -> dict[str, Nats]:
-    """Return for each non-inferiority test by name how far its evidence is above the limit."""
+    """Return for each non-inferiority test by name how far its evidence is above the limit.
+
+    Means wait for `promotion_orders` besides.
+    """
     rows = _rows(settings, known, arms)
     limit = -math.log(settings.beta)
     found: dict[str, Nats] = {}
@@ -98,8 +101,8 @@ def health(
         if test.row >= 0:
             found[test.name] = _exact(rows[:, test.row, : GRID[test.row]], limit + SLACK)
         else:
-            term, burn_in = state.terms[test.stream], settings.promotion_orders
-            found[test.name] = _mean(test.stream, term, arms, limit, burn_in, promotion=True)
+            term = state.terms[test.stream]
+            found[test.name] = _mean(test.stream, term, arms, limit, promotion=True)
     return found
 
 
@@ -121,7 +124,6 @@ def _mean(
     term: StreamTerms,
     arms: Arms,
     needed: float,
-    burn_in: int,
     *,
     promotion: bool = False,
 ) -> Nats:
@@ -143,7 +145,7 @@ def _mean(
 
     def nats(orders: Sequence[float]) -> float:
         n = np.asarray(orders)
-        if float(n.sum()) * stable.coverage < burn_in:
+        if float(n.sum()) * stable.coverage < BURN_IN:
             return -math.inf
         return log_half_normal(float(n @ pairs) * step, float(n @ spread), term.rho) - needed
 

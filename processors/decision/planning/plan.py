@@ -150,11 +150,13 @@ def plan(policy: Policy, stable: Sums, orders_per_s: float, accounts: int | None
 def waits_of(base: Basis, canary: Orders) -> tuple[Wait, ...]:
     """Return what a promotion of this canary waits for, and until when.
 
-    Every non-inferiority test, `promotion_orders`, and the minima of the phases.
+    Every non-inferiority test, the minima of the phases, and `promotion_orders`: so many orders
+    must every mean have, and not every order fills.
     """
     found = health(base.state, base.settings, base.reference, base.arms(canary))
     points = {name: reached(base.ramp, base.orders_per_s, nats) for name, nats in found.items()}
-    least = base.settings.promotion_orders
+    covered = (values.coverage for values in canary.values if values is not None)
+    least = base.settings.promotion_orders / min(covered, default=1.0)
     points["promotion_orders"] = reached(base.ramp, base.orders_per_s, lambda _: 0.0, least)
     points[MINIMA] = _end(base.ramp)
     return tuple(

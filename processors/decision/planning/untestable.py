@@ -30,7 +30,7 @@ def untestable(base: Basis) -> Iterator[str]:
         if wait.name == MINIMA:
             yield f"max_duration_s was {limit_s:g}; {MINIMA} take {wait.seconds:,.0f} s"
         else:
-            needs = f"{wait.name} needs {_needed(wait)} canary orders on average, and {gives}"
+            needs = f"{_needs(wait)}, and {gives}"
             by_field.setdefault(_field(wait, base), needs)
     yield from (f"{field}; {needs}" for field, needs in by_field.items())
 
@@ -54,8 +54,10 @@ def waiting(base: Basis) -> Iterator[str]:
         )
 
 
-def _needed(wait: Wait) -> str:
-    return "more than any number of" if wait.canary_orders is None else f"{wait.canary_orders:,.0f}"
+def _needs(wait: Wait) -> str:
+    if wait.canary_orders is None:
+        return f"{wait.name} passes with no number of canary orders"
+    return f"{wait.name} needs {wait.canary_orders:,.0f} canary orders on average"
 
 
 def _field(wait: Wait, base: Basis) -> str:
