@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import demo, history, operate, plan, policy, replay, run, status, topics
+from tradecanary.cli import (
+    demo,
+    explain,
+    history,
+    operate,
+    plan,
+    policy,
+    replay,
+    run,
+    status,
+    topics,
+)
 
 app = typer.Typer(
     name="tradecanary",
@@ -22,6 +33,7 @@ app.add_typer(run.app, name="run")
 app.command()(operate.start)
 app.command()(status.status)
 app.command()(history.history)
+app.command()(explain.explain)
 for _name, _command in operate.VERBS.items():
     app.command(_name)(_command)
 app.command()(operate.approve)
