@@ -2,13 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench clean
+.PHONY: help setup demo test bench bench-decisions clean
 
 # The demo installs only what it runs, unless everything is installed already.
 DEMO_VENV := $(if $(wildcard .venv/.installed),.venv,.venv-demo)
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
 
 setup: .venv/.installed ## build .venv with everything a developer needs
 
@@ -20,6 +20,9 @@ test: .venv/.installed ## everything CI runs, on a real Kafka
 
 bench: .venv/.installed ## throughput and latency on a real Kafka; writes build/bench.json
 	@.venv/bin/python -m benchmarks
+
+bench-decisions: .venv/.installed ## false rollbacks, and orders until rollback, of the judges and their peers
+	@.venv/bin/python -m benchmarks.decisions $(if $(MARKET_DATA),--market-data $(MARKET_DATA))
 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

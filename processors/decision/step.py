@@ -139,8 +139,8 @@ def _take_in(
     if any(partial.orders and evidence.in_scope(rollout, partial) for partial in live):
         strategy = replace(strategy, orders_at_us=at.now_us)
     folded = evidence.fold(rollout, live, evidence.Moment(passed.folded_us, at.now_us))
-    ripened = evidence.ripen(_judge_folds(folded.rollout, folded.ripe), at.flow.watermark_us)
-    rollout = _judge_folds(ripened.rollout, ripened.ripe)
+    ripened = evidence.ripen(folded.rollout, at.flow.watermark_us)
+    rollout = _judge_folds(ripened.rollout, (*folded.ripe, *ripened.ripe))
     halted = rollout.status is RolloutStatus.HALTED
     closed = strategy.orders_at_us < at.now_us - _ORDERS_RECENT_US
     if passed.clock_us and not (halted or closed or strategy.killed):
@@ -158,12 +158,16 @@ def _baseline(strategy: StrategyState) -> str:
 
 def _judge_folds(rollout: Rollout, ripe: Iterable[Ripe]) -> Rollout:
     settings = rollout.spec.policy.judge
-    judge, state = JUDGES[settings.kind], rollout.judge_state
-    for found in ripe:
-        facts = rollout.revisions[found.cohort.revision]
-        terms = Terms(facts.phase, facts.canary_bp, rollout.references.get(facts.phase))
-        state = judge.fold(state, settings, found, terms)
-    return rollout if state is rollout.judge_state else replace(rollout, judge_state=state)
+    revisions = [(found, rollout.revisions[found.cohort.revision]) for found in ripe]
+    folded = JUDGES[settings.kind].fold(
+        rollout.judge_state,
+        settings,
+        [
+            (found, Terms(facts.phase, facts.canary_bp, rollout.references.get(facts.phase)))
+            for found, facts in revisions
+        ],
+    )
+    return replace(rollout, judge_state=folded)
 
 
 def _decide(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -56,7 +56,7 @@ class Judge:
     `freeze(settings, stable, before)`: the reference made of them, at the start and at each phase.
     `shortcomings(reference)`: what a small reference costs, as a sentence, or an empty text.
     `start(settings, reference)`: its state before the first order.
-    `fold(state, settings, ripe, terms)`: the state with one stream of a cohort taken in.
+    `fold(state, settings, ripe)`: the state with all taken in that became ripe at a look.
     `judge(state, settings, stable, canary)`: the verdict, with the pooled sums since the start.
     `streams(state, settings)`: what a decision carries of it.
     `criteria_roll_back`: whether a breached criterion of a phase rolls back by default.
@@ -67,7 +67,7 @@ class Judge:
     freeze: Callable[[Settings, Sums, Reference | None], Reference | None]
     shortcomings: Callable[[Reference | None], str]
     start: Callable[[Settings, Reference | None], JudgeState]
-    fold: Callable[[JudgeState, Settings, Ripe, Terms], JudgeState]
+    fold: Callable[[JudgeState, Settings, Iterable[tuple[Ripe, Terms]]], JudgeState]
     judge: Callable[[JudgeState, Settings, VariantEvidence, VariantEvidence], Judgement]
     streams: Callable[[JudgeState, Settings], tuple[StreamEvidence, ...]]
     criteria_roll_back: bool

@@ -9,6 +9,8 @@ few orders, plain thresholds roll back healthy canaries: give them minima that n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.judge_settings import Thresholds
 from tradecanary.processors.decision.judges.judge import (
@@ -142,7 +144,7 @@ def _no_state(_: Settings, __: Reference | None) -> JudgeState:
     return None
 
 
-def _fold(state: JudgeState, _: Settings, __: Ripe, ___: Terms) -> JudgeState:
+def _fold(state: JudgeState, _: Settings, __: Iterable[tuple[Ripe, Terms]]) -> JudgeState:
     return state
 
 

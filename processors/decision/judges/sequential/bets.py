@@ -70,22 +70,29 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """A measure's bins: upper edges, scores, and those of the tail; `group` takes their counts."""
+    """A measure's bins: their upper edges, and what their counts add up to.
+
+    `powers` has a line for each bin: 1, whether it lies in the tail, its score, its score squared.
+    """
 
     group: Group
     edges: Longs
-    height: Doubles
-    tail: slice
+    powers: Doubles
 
     def counts(self, histogram: Mapping[int, int]) -> Longs:
         """Return how many orders of a sparse histogram lie in each bin."""
-        size = len(self.height)
+        size = len(self.powers)
         if not histogram:
             return np.zeros(size, np.int64)
         buckets = np.fromiter(histogram.keys(), np.int64, len(histogram))
         orders = np.fromiter(histogram.values(), np.int64, len(histogram))
         found = np.bincount(np.searchsorted(self.edges, buckets), orders, size)
         return found.astype(np.int64)
+
+    def moments(self, counts: Longs) -> list[list[float]]:
+        """Return orders, those in the tail, sum and sum of squares of scores; canary, stable."""
+        found: list[list[float]] = (counts.reshape(2, -1) @ self.powers).tolist()
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,10 @@ def _measure(index: int, known: MeasureReference, settings: Sequential, share: f
         streams.promotion_row(index, streams.PROMOTE_Q99),
     ]
     group = Group(np.array(rows), _floor(lines.reshape(2 * len(height), -1)))
-    return Bins(group, np.array(known.edges), height, worst)
+    in_tail = np.zeros(len(height))
+    in_tail[worst] = 1
+    powers = np.stack([np.ones(len(height)), in_tail, height, height**2], axis=1)
+    return Bins(group, np.array(known.edges), powers)
 
 
 def _tail(bad_sign: int, edge: int) -> slice:

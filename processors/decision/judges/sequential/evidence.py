@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from tradecanary.processors.decision.judges.sequential.means import Difference, half_width
 from tradecanary.processors.decision.judges.sequential.state import SequentialState, StreamTerms
@@ -30,13 +31,13 @@ def micro_nats(nats: float) -> int:
 def evidence(
     state: SequentialState,
     log_e: tuple[float, ...],
-    shifts: list[Difference],
+    shifts: Mapping[int, Difference],
 ) -> tuple[StreamEvidence, ...]:
     """Return the evidence of every judged stream that has orders of both variants."""
     found = []
     for index, (stream, term) in enumerate(zip(STREAMS, state.terms, strict=True)):
-        shift = shifts[index] if shifts else None
-        if term.weight and shift is not None and shift.omega:
+        shift = shifts.get(index)
+        if term.weight and shift is not None:
             found.append(_shown(stream, term, log_e[index], shift))
     return tuple(found)
 

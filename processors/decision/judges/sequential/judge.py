@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.judge_settings import Sequential
 from tradecanary.processors.decision.judges.judge import (
@@ -50,15 +52,8 @@ def _start(settings: Settings, known: Reference | None) -> JudgeState:
     return state.start(_mine(settings), _frozen(known))
 
 
-def _fold(known: JudgeState, settings: Settings, ripe: Ripe, terms: Terms) -> JudgeState:
-    return fold.fold(
-        _begun(known),
-        _mine(settings),
-        ripe,
-        terms.phase,
-        terms.canary_bp,
-        _frozen(terms.reference),
-    )
+def _fold(known: JudgeState, settings: Settings, ripe: Iterable[tuple[Ripe, Terms]]) -> JudgeState:
+    return fold.fold(_begun(known), _mine(settings), ripe)
 
 
 def _judge(

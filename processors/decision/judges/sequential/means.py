@@ -9,6 +9,7 @@ One matrix holds, for each stream (lines), the sums of FIELDS (columns); phases 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,40 +24,17 @@ _WIDTH_EXACT_BELOW = -20.0
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One closed window of some streams: orders, mean and squared deviations of each arm."""
+def sums_of(window: Doubles) -> Doubles:
+    """Return what one closed window adds to the matrix (streams x FIELDS).
 
-    n_c: Doubles
-    n_s: Doubles
-    mean_c: Doubles
-    mean_s: Doubles
-    ssw_c: Doubles
-    ssw_s: Doubles
-
-
-def sums_of(window: Window) -> Doubles:
-    """Return what the window adds to the matrix (streams x FIELDS).
-
-    A window with one arm only tells nothing of the difference, but of that arm's variance.
+    `window` has a line for each stream: orders, mean and squared deviations, each of canary and
+    stable. With one arm only it tells nothing of the difference, but of that arm's variance.
     """
-    n_c, n_s = window.n_c, window.n_s
-    w = n_c * n_s / np.maximum(n_c + n_s, 1)
-    return np.stack(
-        [
-            w * window.mean_c,
-            w * window.mean_s,
-            w,
-            w * w / np.maximum(n_c, 1),
-            w * w / np.maximum(n_s, 1),
-            window.ssw_c,
-            window.ssw_s,
-            np.maximum(n_c - 1, 0),
-            np.maximum(n_s - 1, 0),
-            n_c,
-            n_s,
-        ],
-        axis=1,
+    n = window[:, :2]
+    orders = np.maximum(n, 1)
+    w = (n[:, :1] * n[:, 1:]) / np.maximum(n.sum(axis=1, keepdims=True), 1)
+    return np.concatenate(
+        [w * window[:, 2:4], w, w * w / orders, window[:, 4:], np.maximum(n - 1, 0), n], axis=1
     )
 
 
@@ -74,35 +52,36 @@ class Difference:
 
     @property
     def effect(self) -> float:
-        """Return canary's mean less stable's, 0 before there is one."""
-        return (self.canary - self.stable) / self.omega if self.omega else 0.0
+        """Return canary's mean less stable's."""
+        return (self.canary - self.stable) / self.omega
 
     def variance(self, ratio: float = 1.0) -> float:
         """Return V of S = sum of w (mean_c - ratio * mean_s)."""
         return self.variance_c + ratio * ratio * self.variance_s
 
 
-def differences(phases: Doubles) -> list[Difference]:
-    """Return the difference of every stream; `phases` is (phases x streams x FIELDS).
+def difference(phases: Doubles) -> Difference:
+    """Return the difference of one stream from its sums in each phase (phases x FIELDS).
 
     The variance of a phase is its own: volatility may change between phases.
     """
-    col = {name: phases[:, :, index] for index, name in enumerate(FIELDS)}
-    vs = col["ssw_s"] / np.maximum(col["df_s"], 1)
-    vc = np.maximum(col["ssw_c"] / np.maximum(col["df_c"], 1), vs)
-    columns = (
-        col["canary"].sum(axis=0),
-        col["stable"].sum(axis=0),
-        col["omega"].sum(axis=0),
-        (vc * col["a"]).sum(axis=0),
-        (vs * col["b"]).sum(axis=0),
-        col["n_c"].sum(axis=0),
-        col["n_s"].sum(axis=0),
-    )
-    return [
-        Difference(canary, stable, omega, var_c, var_s, int(n_c), int(n_s))
-        for canary, stable, omega, var_c, var_s, n_c, n_s in np.stack(columns, axis=1).tolist()
-    ]
+    sums = [0.0] * 7
+    for canary, stable, omega, a, b, ssw_c, ssw_s, df_c, df_s, n_c, n_s in phases.tolist():
+        vs = ssw_s / max(df_s, 1)
+        vc = max(ssw_c / max(df_c, 1), vs)
+        parts = (canary, stable, omega, vc * a, vs * b, n_c, n_s)
+        sums = [old + new for old, new in zip(sums, parts, strict=True)]
+    canary, stable, omega, variance_c, variance_s, n_c, n_s = sums
+    return Difference(canary, stable, omega, variance_c, variance_s, int(n_c), int(n_s))
+
+
+def differences(phases: Doubles, streams: Iterable[int]) -> dict[int, Difference]:
+    """Return the difference of each of `streams` that has orders of both arms in one window.
+
+    `phases` is (phases x streams x FIELDS).
+    """
+    found = {index: difference(phases[:, index]) for index in streams}
+    return {index: shift for index, shift in found.items() if shift.omega}
 
 
 def log_half_normal(s: float, variance: float, rho: float) -> float:

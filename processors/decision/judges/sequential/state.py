@@ -33,7 +33,7 @@ from tradecanary.processors.decision.judges.sequential.streams import (
     Stream,
 )
 
-KEPT_RESTARTS = 32
+KEPT_RESTARTS = 16
 """Older restarts count as nothing from then on: valid, and the state stays small."""
 _BAD_SIGN = {measured.measure: measured.bad_sign for measured in MEASURED}
 _RHO = 3.0

@@ -8,6 +8,7 @@ non-inferiority test has passed at some time (latched) and there are orders enou
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -49,19 +50,16 @@ BURN_IN = 100
 
 def weighed(state: SequentialState, settings: Sequential) -> SequentialState:
     """Return the state with its evidence weighed: harm and passed tests stay, once reached."""
-    rows = _row_log_e(state)
-    shifts = differences(means_of(state)) if state.means else []
-    by_stream = stream_log_e(state, rows, shifts)
-    weighted = [
-        math.log(term.weight) + value
+    shifts = differences(means_of(state), MEANS)
+    by_stream = stream_log_e(state, _row_log_e(state), shifts)
+    shares = [
+        math.log(term.weight) + value if term.weight else -math.inf
         for term, value in zip(state.terms, by_stream, strict=True)
-        if term.weight > 0
     ]
-    total = micro_nats(float(np.logaddexp.reduce(weighted)))
+    total = micro_nats(_log_sum(shares))
     harm = state.harm
     if not harm and total >= limit_micro_nats(settings.alpha):
-        carrier = _carrier(state.terms, by_stream)
-        harm = words.harm(STREAMS[carrier], state, shifts, total, settings)
+        harm = words.harm(STREAMS[shares.index(max(shares))], state, total, settings)
     return replace(
         state,
         log_e_micro_nats=total,
@@ -87,51 +85,62 @@ def judge(state: SequentialState, settings: Sequential) -> Judgement:
 
 
 def stream_log_e(
-    state: SequentialState, rows: Doubles, shifts: list[Difference]
+    state: SequentialState, rows: Doubles, shifts: Mapping[int, Difference]
 ) -> tuple[float, ...]:
-    """Return log e of every stream, -inf where nothing is judged yet."""
-    means = set(MEANS)
+    """Return log e of every stream, -inf where nothing is judged yet.
+
+    `rows`: of the roll-back rows, restarts included. `shifts`: of MEANS at least.
+    """
+    by_row = rows.tolist()
     found = []
     for index, term in enumerate(state.terms):
-        if index in means:
-            found.append(_mean_log_e(term, index, shifts))
-        elif term.rows:
-            values = rows[list(term.rows)]
-            found.append(float(np.logaddexp.reduce(values)) - math.log(len(values)))
+        if term.rows:
+            values = [by_row[row] for row in term.rows]
+            found.append(_log_sum(values) - math.log(len(values)))
         else:
-            found.append(-math.inf)
+            found.append(_mean_log_e(term, index, shifts.get(index)))
     return tuple(found)
-
-
-def _row_log_e(state: SequentialState) -> Doubles:
-    totals = totals_of(state)[:ROLLBACK_ROWS]
-    since = totals - restarts_of(state)
-    parts = np.concatenate([totals[None], since])
-    weights, unstarted = _restart_weights(state.restarted, len(state.restarts))
-    logs = log_e(parts) + np.log(weights)[:, None]
-    found: Doubles = np.logaddexp(np.logaddexp.reduce(logs, axis=0), math.log(unstarted))
-    return found
 
 
 def streams(state: SequentialState) -> tuple[StreamEvidence, ...]:
     """Return every judged stream's e-value, effect with interval, tolerance and orders."""
-    shifts = differences(means_of(state)) if state.means else []
+    shifts = differences(means_of(state), range(len(STREAMS)))
     return evidence(state, stream_log_e(state, _row_log_e(state), shifts), shifts)
+
+
+def _row_log_e(state: SequentialState) -> Doubles:
+    totals = totals_of(state)[:ROLLBACK_ROWS]
+    parts = np.concatenate([totals[None], totals - restarts_of(state)])
+    log_weights, log_unstarted = _restart_weights(state.restarted, len(state.restarts))
+    logs = log_e(parts) + log_weights
+    top = np.maximum(logs.max(axis=0), log_unstarted)
+    found: Doubles = top + np.log(np.exp(logs - top).sum(axis=0) + np.exp(log_unstarted - top))
+    return found
+
+
+def _log_sum(logs: Iterable[float]) -> float:
+    """Return the log of the sum of exp(logs)."""
+    values = tuple(logs)
+    top = max(values)
+    return (
+        top + math.log(sum(math.exp(value - top) for value in values)) if top > -math.inf else top
+    )
 
 
 @lru_cache(maxsize=1024)
 def _restart_weights(restarted: int, kept: int) -> tuple[Doubles, float]:
-    """Half on the start, half as 6 / (pi^2 k^2) on restart k; one not started counts as 1."""
+    """Half on the start, half as 6 / (pi^2 k^2) on restart k; one not started counts as 1.
+
+    Returned as logs: a column (1 + kept, 1), and what is not started yet.
+    """
     spent = 0.5 * 6 / math.pi**2 / np.arange(1, restarted + 1) ** 2
     unstarted = max(0.5 - float(spent.sum()), 1e-300)
-    return np.concatenate([[0.5], spent[restarted - kept :]]), unstarted
+    weights = np.concatenate([[0.5], spent[restarted - kept :]])
+    return np.log(weights)[:, None], math.log(unstarted)
 
 
-def _mean_log_e(term: StreamTerms, index: int, shifts: list[Difference]) -> float:
-    if not shifts or not term.weight:
-        return -math.inf
-    shift = shifts[index]
-    if shift.orders < BURN_IN or shift.control < BURN_IN:
+def _mean_log_e(term: StreamTerms, index: int, shift: Difference | None) -> float:
+    if shift is None or not term.weight or min(shift.orders, shift.control) < BURN_IN:
         return -math.inf
     ratio = 1 + term.tolerance if term.relative else 1.0
     sign = STREAMS[index].bad_sign
@@ -141,16 +150,8 @@ def _mean_log_e(term: StreamTerms, index: int, shifts: list[Difference]) -> floa
     return log_half_normal(s, shift.variance(ratio), term.rho)
 
 
-def _carrier(terms: tuple[StreamTerms, ...], by_stream: tuple[float, ...]) -> int:
-    logs = [
-        math.log(term.weight) + value if term.weight > 0 else -math.inf
-        for term, value in zip(terms, by_stream, strict=True)
-    ]
-    return logs.index(max(logs))
-
-
 def _newly_passed(
-    state: SequentialState, settings: Sequential, shifts: list[Difference]
+    state: SequentialState, settings: Sequential, shifts: Mapping[int, Difference]
 ) -> dict[str, int]:
     limit = limit_micro_nats(settings.beta)
     waiting = [test for test in tests_of(state) if test.name not in state.passed]
@@ -162,20 +163,18 @@ def _newly_passed(
         if test.row >= 0:
             value = float(rows[test.row])
         else:
-            value = _health_log_e(state.terms[test.stream], test.stream, settings, shifts)
+            term, shift = state.terms[test.stream], shifts.get(test.stream)
+            value = _health_log_e(term, test.stream, settings, shift)
         if micro_nats(value) >= limit:
             found[test.name] = state.canary_orders
     return found
 
 
 def _health_log_e(
-    term: StreamTerms, index: int, settings: Sequential, shifts: list[Difference]
+    term: StreamTerms, index: int, settings: Sequential, shift: Difference | None
 ) -> float:
     """Null: the canary's mean is worse by the margin or more."""
-    if not shifts:
-        return -math.inf
-    shift = shifts[index]
-    if shift.orders < settings.promotion_orders or shift.control < BURN_IN:
+    if shift is None or shift.orders < settings.promotion_orders or shift.control < BURN_IN:
         return -math.inf
     ratio = 1 + term.margin if term.relative else 1.0
     s = STREAMS[index].bad_sign * (ratio * shift.stable - shift.canary)

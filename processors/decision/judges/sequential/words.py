@@ -7,8 +7,12 @@ from collections.abc import Sequence
 
 from tradecanary.processors.decision.judge_settings import Sequential
 from tradecanary.processors.decision.judges.sequential.evidence import MICRO, interval
-from tradecanary.processors.decision.judges.sequential.means import Difference
-from tradecanary.processors.decision.judges.sequential.state import SequentialState, tests_of
+from tradecanary.processors.decision.judges.sequential.means import differences
+from tradecanary.processors.decision.judges.sequential.state import (
+    SequentialState,
+    means_of,
+    tests_of,
+)
 from tradecanary.processors.decision.judges.sequential.streams import INDEX, STREAMS, Stream
 
 _LARGEST_SAID = 1_000_000
@@ -17,12 +21,11 @@ _LARGEST_SAID = 1_000_000
 def harm(
     carrier: Stream,
     state: SequentialState,
-    shifts: Sequence[Difference],
     total: int,
     settings: Sequential,
 ) -> str:
     """Return why the canary is taken back: the stream that carried most of the evidence."""
-    said = _compared(carrier, state, shifts)
+    said = _compared(carrier, state)
     orders = f"{state.canary_orders:,} canary orders"
     return (
         f"{said}; e-value {e_value(total)} after {orders} (limit {1 / settings.alpha:,.0f}), "
@@ -48,14 +51,14 @@ def e_value(micro_nats: int) -> str:
     return f"{e:,.0f}" if nats > math.log(10) else f"{e:.2g}"
 
 
-def _compared(stream: Stream, state: SequentialState, shifts: Sequence[Difference]) -> str:
+def _compared(stream: Stream, state: SequentialState) -> str:
     """Return the comparison in natural units; ranks are told by their measure's mean."""
     ranked = stream.name.endswith("_rank")
     shown = STREAMS[INDEX[stream.name.replace("_rank", "_mean")]] if ranked else stream
     index = INDEX[shown.name]
-    shift, term = (shifts[index] if shifts else None), state.terms[index]
+    shift, term = differences(means_of(state), [index]).get(index), state.terms[index]
     name = stream.name.removesuffix("_rank").removesuffix("_mean").replace("_", " ")
-    if shift is None or not shift.omega:
+    if shift is None:
         return f"{name} is worse than stable's"
     now, was = (_natural(shown, value / shift.omega) for value in (shift.canary, shift.stable))
     factor = shown.shown_sign / shown.scale
