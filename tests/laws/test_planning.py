@@ -61,8 +61,9 @@ def test_small_shifts_take_what_the_score_formula_says(weight_bp: int, times: fl
     assert known is not None
     assert values is not None
     shares = np.array(known.counts) / known.n
-    variance = float(shares @ bins.height**2) - float(shares @ bins.height) ** 2
-    moved = float(values.shares @ bins.height[np.searchsorted(bins.edges, values.buckets)])
+    height = bins.powers[:, 2]
+    variance = float(shares @ height**2) - float(shares @ height) ** 2
+    moved = float(values.shares @ height[np.searchsorted(bins.edges, values.buckets)])
     formula = 2 * _nats(base, "slippage_rank") * variance / moved**2 / (1 - weight_bp / 10_000)
 
     planned = _orders_until(base, effect, "slippage_rank") * values.coverage

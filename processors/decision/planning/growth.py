@@ -176,7 +176,7 @@ def _growth(known: Tables, arms: Arms, share: float) -> Doubles:
         pair = (arms.canary.values[index], arms.stable.values[index])
         if bins is None or pair[0] is None or pair[1] is None:
             continue
-        size = len(bins.height)
+        size = len(bins.powers)
         shares = np.stack([_binned(each, bins.edges, size) for each in (pair[0], pair[1])])
         counts = shares * per_order[:, None] * pair[1].coverage
         group = bins.group
