@@ -34,7 +34,12 @@ def data_problem(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | Non
     """Return the gravest problem of the data at this look, or None."""
     found = [
         problem
-        for problem in (_stale(rollout, flow, now_us), _lost(rollout, flow), _silent(rollout))
+        for problem in (
+            _stale(rollout, flow, now_us),
+            _lost(rollout, flow),
+            _silent(rollout),
+            _foreign(rollout, flow),
+        )
         if problem is not None
     ]
     return next((problem for problem in found if problem.harm), found[0] if found else None)
@@ -75,6 +80,22 @@ def _lost(rollout: Rollout, flow: Flow) -> DataProblem | None:
             check=check,
         )
     return None
+
+
+def _foreign(rollout: Rollout, flow: Flow) -> DataProblem | None:
+    """Losses of a publisher without sequence numbers may depend on the variant, unseen."""
+    judge = rollout.spec.policy.judge
+    if judge.kind == "thresholds" or judge.allow_foreign:
+        return None
+    events = flow.foreign - rollout.phase.foreign_before
+    if events <= 0:
+        return None
+    reason = (
+        f"{events} events of the phase came from publishers without sequence numbers, whose losses "
+        "nobody sees: number them, or say judge.allow_foreign"
+    )
+    check = Check("foreign", events, 0, "events", breached=True)
+    return DataProblem("foreign", harm=False, reason=reason, check=check)
 
 
 def _silent(rollout: Rollout) -> DataProblem | None:

@@ -48,6 +48,7 @@ class SourceProgress:
 class Flow:
     """All source partitions together, with the running counts of what was lost or bad.
 
+    `foreign`: events of publishers without sequence numbers, whose losses nobody sees.
     `idle`: no partition has events, so that the watermark goes by recorded time.
     """
 
@@ -60,6 +61,7 @@ class Flow:
     missing: int = 0
     bad: int = 0
     duplicates: int = 0
+    foreign: int = 0
     behind: int = 0
     gaps: int = 0
 
@@ -123,6 +125,7 @@ def fold(flow: Flow, manifest: MetricsBatch, now_us: int) -> tuple[Flow, Fit]:
             missing=flow.missing + sum(part.missing for part in manifest.ranges),
             bad=flow.bad + sum(part.bad for part in manifest.ranges),
             duplicates=flow.duplicates + sum(part.duplicates for part in manifest.ranges),
+            foreign=flow.foreign + sum(p.events for p in manifest.publishers if p.top_seq < 0),
             gaps=flow.gaps + (how is Fit.GAP),
         ),
         how,

@@ -94,6 +94,7 @@ class PhaseRun:
     events_before: int = 0
     missing_before: int = 0
     bad_before: int = 0
+    foreign_before: int = 0
     mature: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, dict[str, None]] = field(default_factory=dict)
 

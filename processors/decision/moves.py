@@ -103,6 +103,7 @@ def _phase(index: int, at: At) -> PhaseRun:
         events_before=at.flow.events,
         missing_before=at.flow.missing,
         bad_before=at.flow.bad,
+        foreign_before=at.flow.foreign,
     )
 
 

@@ -1,4 +1,4 @@
-"""One day on Kafka: ten canaries at once, an aggregator and a decider killed in the middle.
+"""One day on Kafka: eleven canaries at once, an aggregator and a decider killed in the middle.
 
 It is played once a session; the tests of rollouts, replay and exactly-once each look at it.
 """

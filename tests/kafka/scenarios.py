@@ -91,6 +91,9 @@ FAULTY = (
         "tail-heavy", "tail_heavy:400", policy(criteria={"max_p99_latency_ms": 100}),
         "p99 latency ", "p99_latency", seed=169,
     ),
+    Scenario(
+        "weighed", "slow:4", policy() | {"judge": {"kind": "sequential"}}, "latency ", "e_value"
+    ),
     Scenario("silent", "silent:100", policy(), "silent: 0 canary orders ", "silent"),
     Scenario("hanging", "hanging:100", policy(), "error burst: ", "error_burst"),
 )  # fmt: skip

@@ -60,7 +60,8 @@ class Flow:
         seen = SourceRange(
             0, self.offset, self.offset + events, events, 0, self.missing, 0, 0, caught_up=True
         )
-        progress = PublisherProgress(0, "g1", events, self.offset, cohort_us + US_PER_S - 1)
+        top_seq = -1 if "foreign=yes" in words else self.offset
+        progress = PublisherProgress(0, "g1", events, top_seq, cohort_us + US_PER_S - 1)
         manifest = MetricsBatch(
             "a", 1, self.transaction, 0, 1, (seen,), (progress,) if events else (), partials
         )
@@ -91,6 +92,8 @@ class Flow:
             shares["canary"] = 0
         for word in words:
             key, value = word.split("=")
+            if key == "foreign":  # numbers nothing
+                continue
             if key == "rate":
                 total = float(value.rstrip("/s"))
                 continue
@@ -182,6 +185,8 @@ class Router:
         router = self
         for word in words:
             key, value = word.split("=")
+            if key == "foreign":  # numbers nothing
+                continue
             match key:
                 case "silent":
                     router = replace(router, silent=value == "yes")

@@ -4,6 +4,7 @@ A story is a text file, one line a thing:
 
     start policy=aggressive          a START command (options: policy, judge, unit, guards.X=Y)
     run 70s canary.reject=5%         orders flow for 70 s of looks, one a second
+    run 5s foreign=yes               the publisher numbers nothing
     closed 60s                       manifests, but no orders (closed market)
     quiet 20s                        no manifests at all
     halt | resume | abort | promote  commands of operator ana (`as bob` at the end: of bob)
