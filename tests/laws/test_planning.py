@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ from tradecanary.processors.decision.planning.typical import student_t, typical
 from tradecanary.processors.decision.planning.untestable import untestable, waiting
 from tradecanary.processors.decision.policy import Policy, preset
 from tradecanary.processors.decision.ramps import RAMPS
-from tradecanary.processors.decision.sums import Sums
+from tradecanary.processors.decision.sums import MeasureTotal, Sums
+from tradecanary.schemas.execution import OrderStatus
+from tradecanary.schemas.histogram import bucket_of
 
 _SLIPPAGE = MEASURED.index(SLIPPAGE)
 _WEIGHTS_BP = st.sampled_from([100, 500, 2_500, 5_000, 7_500])
@@ -48,6 +51,7 @@ def _nats(base: Basis, stream: str) -> float:
     return -math.log(base.settings.alpha) - math.log(weight) + SLACK
 
 
+@settings(max_examples=20)
 @given(weight_bp=_WEIGHTS_BP, times=st.floats(0.3, 1.0))
 def test_small_shifts_take_what_the_score_formula_says(weight_bp: int, times: float) -> None:
     """2 (log 1/alpha + log 1/w + 1.5) v / (theta^2 (1 - pi)), v = var(h) / (dE h / d theta)^2."""
@@ -71,6 +75,7 @@ def test_small_shifts_take_what_the_score_formula_says(weight_bp: int, times: fl
     assert planned == pytest.approx(formula, rel=0.25)
 
 
+@settings(max_examples=20)
 @given(weight_bp=_WEIGHTS_BP, worse_pp=st.floats(1.0, 10.0))
 def test_rates_take_their_information(weight_bp: int, worse_pp: float) -> None:
     """(log 1/alpha + log 1/w + 1.5) / [KL(p_c, p) + (1 - pi) / pi * KL(p_s, p)], at least.
@@ -110,7 +115,7 @@ def test_more_harm_is_found_sooner_and_costs_what_it_says(ramp: str) -> None:
     assert len(ladders) == 8
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(weight_bp=st.sampled_from([500, 2_500]), orders_per_s=st.floats(1.0, 500.0))
 def test_a_lower_weight_needs_fewer_canary_orders_and_more_time(
     weight_bp: int, orders_per_s: float
@@ -128,6 +133,7 @@ def test_a_lower_weight_needs_fewer_canary_orders_and_more_time(
         assert small.seconds >= large.seconds
 
 
+@settings(max_examples=30)
 @given(seconds=st.floats(0, 1e6), orders_per_s=st.floats(0.1, 1e4))
 def test_orders_and_time_of_a_ramp_agree(seconds: float, orders_per_s: float) -> None:
     """The orders of so many seconds are reached after so many seconds."""
@@ -238,3 +244,46 @@ def test_thresholds_cannot_be_planned() -> None:
     )
     with pytest.raises(CannotPlan, match=r"judge\.kind was thresholds"):
         plan(policy, typical(), 100.0)
+
+
+_COUNTS = st.integers(0, 3_000)
+_HISTOGRAMS = st.dictionaries(st.integers(-20_000, 20_000), _COUNTS, max_size=6)
+
+
+@settings(max_examples=30)
+@given(
+    orders=st.integers(1, 30_000),
+    filled=st.floats(0, 1),
+    histograms=st.fixed_dictionaries(
+        dict.fromkeys(("latency_us", "slippage_milli_bp", "pnl_milli_bp"), _HISTOGRAMS)
+    ),
+    orders_per_s=st.floats(0.01, 1e5),
+)
+def test_any_flow_has_a_plan(
+    orders: int, filled: float, histograms: dict[str, dict[int, int]], orders_per_s: float
+) -> None:
+    """Whatever was recorded: finite figures that rise with the phases, and no error."""
+    counts = {OrderStatus.FILLED: round(orders * filled)}
+    counts[OrderStatus.REJECTED] = orders - counts[OrderStatus.FILLED]
+    measures = {name: _total(histogram) for name, histogram in histograms.items()}
+    statuses = tuple(counts.get(status, 0) for status in OrderStatus)
+    made = plan(preset("steps"), Sums(orders, 0, statuses, measures=measures), orders_per_s, 50)
+
+    ends = [phase.canary_orders for phase in made.phases]
+    figures = [e.canary_orders for e in made.effects if e.canary_orders is not None]
+    assert ends == sorted(ends)
+    assert all(math.isfinite(figure) and figure > 0 for figure in [*ends, *figures])
+    assert len(made.cannot) >= 3
+
+
+def _total(histogram: dict[int, int]) -> MeasureTotal:
+    """Return the totals of orders that each have the value of their histogram's key."""
+    found: Counter[int] = Counter()
+    for value, count in histogram.items():
+        found[bucket_of(value)] += count
+    return MeasureTotal(
+        sum(histogram.values()),
+        sum(value * count for value, count in histogram.items()),
+        sum(value * value * count for value, count in histogram.items()),
+        {bucket: count for bucket, count in found.items() if count},
+    )

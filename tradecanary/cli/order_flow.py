@@ -11,6 +11,7 @@ from tradecanary.cli.connection import connected
 from tradecanary.cli.output import Exit, fail
 from tradecanary.processors.decision.planning.typical import ORDERS_PER_S, typical
 from tradecanary.processors.decision.sums import Sums
+from tradecanary.schemas.routing import UnitKind
 
 Strategy = Annotated[
     str | None,
@@ -29,11 +30,15 @@ OrdersPerS = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class OrderFlow:
-    """Stable's orders, how many come a second, and where both are from, in words."""
+    """Stable's orders, how many come a second, and where both are from, in words.
+
+    `by_account`: the strategy's unit is the account.
+    """
 
     stable: Sums
     orders_per_s: float
     says: str
+    by_account: bool = False
 
 
 def order_flow(strategy: str | None, orders_per_s: float | None, servers: str | None) -> OrderFlow:
@@ -63,4 +68,4 @@ def order_flow(strategy: str | None, orders_per_s: float | None, servers: str | 
         )
     history = known.history
     says = f"the last {history.orders:,} orders of {history.version}; {rate_seen:,.3g} orders/s"
-    return OrderFlow(history.sums(), rate_seen, says)
+    return OrderFlow(history.sums(), rate_seen, says, known.unit == UnitKind.ACCOUNT)

@@ -57,6 +57,11 @@ def plan_command(
     """
     wanted = load(policy)
     flow = order_flow(strategy, orders_per_s, bootstrap_servers)
+    if flow.by_account and accounts is None:
+        fail(
+            f"{strategy} is routed by account: say how many accounts send orders, with --accounts",
+            Exit.USAGE,
+        )
     try:
         made = plan(wanted, flow.stable, flow.orders_per_s, accounts)
     except CannotPlan as nothing:

@@ -74,8 +74,6 @@ def _thresholds_warnings(policy: Policy, judge: Thresholds) -> list[str]:
 
 def _tested(policy: Policy, flow: OrderFlow) -> list[str]:
     """Return what the tests wait for; leaves with REFUSED when the flow cannot bring it."""
-    if not isinstance(policy.judge, Sequential):
-        return []
     base = basis(policy, flow.stable, flow.orders_per_s)
     refused = list(untestable(base))
     if refused:
@@ -104,13 +102,16 @@ def lint(
     Example: tradecanary policy lint momentum.yaml --strategy momentum
     """
     policy = load(source)
-    flow = order_flow(strategy, orders_per_s, bootstrap_servers)
-    found = warnings(policy) + _tested(policy, flow)
+    found, flow = warnings(policy), None
+    if isinstance(policy.judge, Sequential):
+        flow = order_flow(strategy, orders_per_s, bootstrap_servers)
+        found += _tested(policy, flow)
     if json:
-        facts = {"policy": policy.name, "hash": policy.hash, "flow": flow.says}
+        facts = {"policy": policy.name, "hash": policy.hash, "flow": flow.says if flow else None}
         say_json(facts | {"warnings": found})
         return
-    out.print(f"{policy.name}@{policy.hash[:8]} can be used with {flow.says}", style="green")
+    tested = f" with {flow.says}" if flow else ""
+    out.print(f"{policy.name}@{policy.hash[:8]} can be used{tested}", style="green")
     for text in found:
         out.print(f"warning: {text}", style="yellow", markup=False)
 

@@ -29,6 +29,9 @@ def blind_spots(
     lacking = shortcomings(reference)
     if lacking:
         yield f"{lacking} (the reference of {reference.orders:,} orders has too few)"
+    for measured, known in zip(MEASURED, reference.measures, strict=True):
+        if known is not None and known.margin <= 0:
+            yield f"{measured.name}: stable's values do not differ, so no margin follows from them"
     if accounts is not None:
         yield (
             "harm as soon as the table says: it counts one coin an order; with one coin an "

@@ -86,7 +86,8 @@ def effects_of(reference: Reference, settings: Sequential, orders: Orders) -> li
     for index, (measured, known) in enumerate(zip(MEASURED, reference.measures, strict=True)):
         if known is None:
             continue
-        found += [_shift(index, measured, known, times) for times in LADDER]
+        if known.margin > 0:
+            found += [_shift(index, measured, known, times) for times in LADDER]
         if known.n >= Q99_ORDERS:
             ratios = [(times, 1 + times * (margins.tail_ratio - 1)) for times in LADDER]
             found += [_tail(index, measured, times, ratio) for times, ratio in ratios]
