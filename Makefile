@@ -49,4 +49,5 @@ clean: ## remove the environments and everything built
 	fi; \
 	"$(@D)/bin/python" -m pip install --disable-pip-version-check -e '.[$(EXTRA)]' \
 	&& "$(@D)/bin/python" -m tradecanary.processors.aggregation.warm_up \
+	&& { [ '$(EXTRA)' = demo ] || "$(@D)/bin/python" -m tradecanary.backtesting.warm_up; } \
 	&& touch $@ && echo "== $(@D) is ready"

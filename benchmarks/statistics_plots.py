@@ -37,11 +37,13 @@ STREAM = "slippage_mean"
 SETTINGS = Sequential()
 JUDGE = adapter(SETTINGS)
 SLIPPING = FAULTS[3]
-SHOWN = {"slippage +0.5 bp": SLIPPING, "latency x1.2": FAULTS[1], "2 % of orders +30 ms": FAULTS[2],
-         "fills 95 to 90 %": FAULTS[0]}  # fmt: skip
-ON_LADDER = {"slippage +0.5 bp": ("slippage", 1), "latency x1.2": ("latency", 1),
-             "fills 95 to 90 %": ("fill rate", 5)}  # fmt: skip
-"""Which effect of the plan it is; 2 % of orders 30 ms late are on no ladder."""
+SHOWN = {
+    "slippage +0.5 bp": (SLIPPING, "slippage", 1),
+    "latency x1.2": (FAULTS[1], "latency", 1),
+    "2 % of orders +30 ms": (FAULTS[2], "latency far", 2),
+    "fills 95 to 90 %": (FAULTS[0], "fill rate", 5),
+}
+"""The fault, and which effect of the plan it is: its name, and how many times the margin."""
 GOOD, BAD, GREY = "#1b7837", "#b2182b", "#666666"
 BARS = ((-0.19, 500, "#2166ac", "white"), (0.19, 5_000, "#92c5de", "black"))
 STYLE = {
@@ -149,13 +151,13 @@ def weights() -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()
     planned = {weight_bp: _planned(weight_bp) for weight_bp in WEIGHTS_BP}
-    for row, (name, fault) in enumerate(SHOWN.items()):
+    for row, (fault, name, times) in enumerate(SHOWN.values()):
         for offset, weight_bp, colour, text in BARS:
             mean = fmean(_orders(weight_bp, fault, run) for run in range(RUNS))
             y = row + offset
             axes.barh(y, mean, 0.36, color=colour, label=f"{weight_bp / 100:g} % weight")
             axes.text(10, y, f"{mean:,.0f}", va="center", color=text, fontsize=9)
-            wanted = planned[weight_bp].get(name)
+            wanted = planned[weight_bp][name, times]
             if wanted is not None:
                 axes.plot([wanted, wanted], [y - 0.18, y + 0.18], color="black", lw=2,
                           label="tradecanary plan")  # fmt: skip
@@ -173,7 +175,7 @@ def _orders(weight_bp: int, fault: Fault, run: int) -> int:
     return canary_orders_until(JUDGE, flow).rolled_back_at or MOST
 
 
-def _planned(weight_bp: int) -> dict[str, float | None]:
+def _planned(weight_bp: int) -> dict[tuple[str, float], float | None]:
     ramp = [
         {"name": "Only", "weight_bp": weight_bp, "min_orders": 1},
         {"name": "Full", "weight_bp": 10_000},
@@ -181,8 +183,7 @@ def _planned(weight_bp: int) -> dict[str, float | None]:
     flow: Flow = in_batches(weight_bp, 10).flow(seed_of("plots", weight_bp, 0))
     policy = Policy.model_validate({"name": "one", "ramp": ramp})
     made = plan(policy, flow.reference, 10 * 10_000 / weight_bp)
-    found = {(e.effect.name, e.effect.times): e.canary_orders for e in made.effects}
-    return {fault: found[effect] for fault, effect in ON_LADDER.items()}
+    return {(e.effect.name, e.effect.times): e.canary_orders for e in made.effects}
 
 
 if __name__ == "__main__":

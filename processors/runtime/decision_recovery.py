@@ -55,9 +55,9 @@ def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:
     return found
 
 
-def looks_from(log: Log, partition: int, start: int) -> Iterator[Look]:
-    """Yield the recorded looks of a partition from offset `start`."""
-    for record in log.read(TopicPartition(DECISION_INPUTS.name, partition), start):
+def looks_from(log: Log, partition: int, start: int, end: int) -> Iterator[Look]:
+    """Yield the recorded looks of a partition from offset `start` up to `end`."""
+    for record in log.read(TopicPartition(DECISION_INPUTS.name, partition), start, end):
         yield decode(Look, record.value)
 
 
@@ -84,7 +84,9 @@ def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
     def start(topic: str) -> int:
         return positions.get(topic, log.start_offset(TopicPartition(topic, partition)))
 
-    looks = looks_from(log, partition, start(DECISION_INPUTS.name))
+    # the end first: what a look names was written before it, and a live decider goes on
+    end = log.end_offset(TopicPartition(DECISION_INPUTS.name, partition))
+    looks = looks_from(log, partition, start(DECISION_INPUTS.name), end)
     manifests = manifests_from(log, partition, start(METRICS.name))
     commands = commands_from(log, partition, start(COMMANDS.name))
     kept: list[Emit] = []

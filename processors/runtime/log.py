@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from tradecanary.processors.stage import LogRecord, Polled, TopicPartition
+from tradecanary.processors.stage import Batch, LogRecord, Polled, TopicPartition
 
 
 class Fenced(RuntimeError):
@@ -30,6 +30,10 @@ class OffsetLost(RuntimeError):
 
 class Unavailable(RuntimeError):
     """The log did not answer in time: try again under one deadline."""
+
+
+class Hung(RuntimeError):
+    """Calls into the client hold for ever, too many to go on: exit, a new process has none."""
 
 
 class GroupConsumer(Protocol):
@@ -105,6 +109,11 @@ class Log(Protocol):
         self, partition: TopicPartition, start: int = 0, end: int | None = None
     ) -> Iterator[LogRecord]:
         """Yield the committed records from offset `start` up to `end` or the end as of now."""
+
+    def batches(
+        self, partition: TopicPartition, start: int = 0, end: int | None = None
+    ) -> Iterator[Batch]:
+        """Yield what `read` yields, without an object per record."""
 
     def start_offset(self, partition: TopicPartition) -> int:
         """Return the first offset still kept."""

@@ -13,7 +13,7 @@ from scipy import stats
 
 from tradecanary.processors.decision.judges.sequential.bets import tables
 from tradecanary.processors.decision.judges.sequential.streams import INDEX, MEASURED, SLIPPAGE
-from tradecanary.processors.decision.planning.effects import FILL, Effect, canary_orders
+from tradecanary.processors.decision.planning.effects import FILL, Effect, Kind, canary_orders
 from tradecanary.processors.decision.planning.growth import SLACK, harm, pairing
 from tradecanary.processors.decision.planning.plan import Basis, CannotPlan, Fate, basis, plan
 from tradecanary.processors.decision.planning.ramp import after, reached
@@ -56,7 +56,7 @@ def _nats(base: Basis, stream: str) -> float:
 def test_small_shifts_take_what_the_score_formula_says(weight_bp: int, times: float) -> None:
     """2 (log 1/alpha + log 1/w + 1.5) v / (theta^2 (1 - pi)), v = var(h) / (dE h / d theta)^2."""
     base = basis(_policy(weight_bp, tolerance=0), typical(), 100.0)
-    effect = Effect("slippage", _SLIPPAGE, tail=False, size=times / 2, unit="bp", times=times,
+    effect = Effect("slippage", _SLIPPAGE, kind=Kind.SHIFT, size=times / 2, unit="bp", times=times,
                     money_bp=None)  # fmt: skip
     bins = tables(base.reference, base.settings, weight_bp).measures[_SLIPPAGE]
     known = base.reference.measures[_SLIPPAGE]
@@ -83,7 +83,7 @@ def test_rates_take_their_information(weight_bp: int, worse_pp: float) -> None:
     The bets see bad orders only, so they cannot be better, and they are hardly worse.
     """
     base = basis(_policy(weight_bp, tolerance=0), typical(), 100.0)
-    effect = Effect(FILL, -1, tail=False, size=worse_pp, unit="pp", times=1, money_bp=None)
+    effect = Effect(FILL, -1, kind=Kind.SHIFT, size=worse_pp, unit="pp", times=1, money_bp=None)
     share, stable = weight_bp / 10_000, base.reference.unfilled_rate
     canary = stable + worse_pp / 100
     pooled = share * canary + (1 - share) * stable
@@ -112,7 +112,7 @@ def test_more_harm_is_found_sooner_and_costs_what_it_says(ramp: str) -> None:
             assert planned.loss == pytest.approx(cost * planned.canary_orders)
 
     assert all(ladder == sorted(ladder, reverse=True) for ladder in ladders.values())
-    assert len(ladders) == 8
+    assert len(ladders) == 11
 
 
 @settings(max_examples=4)
@@ -169,7 +169,7 @@ def test_what_is_not_measured_is_named_and_not_planned() -> None:
     few = Sums(known.orders, 0, known.statuses, measures={"latency_us": latency})
     made = plan(preset("aggressive"), few, 100.0)
 
-    assert {"fill rate", "error rate", "latency", "latency tail"} == {
+    assert {"fill rate", "error rate", "latency", "latency tail", "latency far"} == {
         planned.effect.name for planned in made.effects
     }
     assert any("slippage is not judged; pnl is not judged" in text for text in made.cannot)

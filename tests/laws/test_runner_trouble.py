@@ -1,5 +1,7 @@
 """Commits whose outcome nobody knows, and trouble that lasts."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.counting import Clock, Counting, copied, fill, new_runner, produced, settle
@@ -12,12 +14,14 @@ class _Unlucky(MemoryProducer):
     """Its commits end in the errors given, applied or not, as a network may have it."""
 
     troubles: list[tuple[Exception, bool]]
+    waits: Callable[[], None]
 
     def commit(self) -> None:
         if not self.troubles:
             super().commit()
             return
         error, applied = self.troubles.pop(0)
+        self.waits()
         super().commit() if applied else super().abort()
         raise error
 
@@ -25,11 +29,20 @@ class _Unlucky(MemoryProducer):
 class _UnluckyLog(MemoryLog):
     troubles: list[tuple[Exception, bool]]
     producers = 0
+    outage_us = 0
+
+    def __init__(self, clock: Clock, executions: int = 3) -> None:
+        super().__init__(clock, executions=executions)
+        self._moving = clock
+
+    def _wait(self) -> None:
+        self._moving.us += self.outage_us
 
     def producer(self, transactional_id: str) -> MemoryProducer:
         self.producers += 1
         producer = _Unlucky(self._broker, transactional_id)
         producer.troubles = self.troubles
+        producer.waits = self._wait
         return producer
 
 
@@ -62,6 +75,20 @@ def test_lasting_trouble_ends_the_process() -> None:
         _step_through(clock, runner)
 
     assert clock.us - started_us < 4_000_000
+
+
+def test_slow_failures_are_lasting_trouble() -> None:
+    """A step that fails only after longer than the deadline is no quiet time in between."""
+    clock = Clock()
+    log = _UnluckyLog(clock)
+    log.troubles = [(Unavailable("away"), False)] * 1000
+    log.outage_us = 4_000_000
+    fill(log, 10)
+    runner = new_runner(log, clock, deadline_us=3_000_000)
+    with pytest.raises(Stuck, match="last: away"):
+        _step_through(clock, runner)
+
+    assert len(log.troubles) == 998, "the second failure was the last"
 
 
 def _step_through(clock: Clock, runner: Runner) -> None:

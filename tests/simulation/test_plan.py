@@ -18,7 +18,7 @@ from tradecanary.processors.decision.policy import Policy
 _RUNS = 30
 _MOST = 20_000
 _WITHIN = 0.35
-_FILL, _LATENCY, _, _SLIPPAGE, _, _ = FAULTS
+_FILL, _LATENCY, _TAIL, _SLIPPAGE, _, _ = FAULTS
 _SLOW = Fault("latency x1.4", Effect.SCALE, "latency_us", 1.4)
 _judged = partial(canary_orders_until, adapter(Sequential()))
 
@@ -50,6 +50,7 @@ def _played(weight_bp: int, fault: Fault | None, run: int) -> Outcome:
         (500, _LATENCY, "latency", 1),
         (5_000, _SLOW, "latency", 2),
         (500, _FILL, "fill rate", 5),
+        (500, _TAIL, "latency far", 2),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else str(value),
 )

@@ -107,5 +107,5 @@ def test_plan_prints_numbers_for_scripts() -> None:
     """`plan --json` has every wait, phase and effect; a policy of thresholds is refused."""
     made = json.loads(CliRunner().invoke(app, ["plan", "steps", "--json"]).output)
 
-    assert (5, 32, 13) == (len(made["phases"]), len(made["effects"]), len(made["waits"]))
+    assert (5, 35, 13) == (len(made["phases"]), len(made["effects"]), len(made["waits"]))
     assert made["promotion"]["name"] in {wait["name"] for wait in made["waits"]}

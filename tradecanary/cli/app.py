@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tradecanary.cli import (
+    backtest,
     demo,
     explain,
     history,
@@ -40,5 +41,6 @@ app.command()(operate.approve)
 app.command()(operate.kill)
 app.command()(operate.unkill)
 app.command()(replay.replay)
+app.command()(backtest.backtest)
 app.command("plan")(plan.plan_command)
 app.add_typer(policy.app, name="policy")

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tradecanary.cli.connection import Connection
-from tradecanary.cli.order_flow import OrdersPerS, Strategy, order_flow
+from tradecanary.cli.order_flow import File, OrdersPerS, Strategy, order_flow
 from tradecanary.cli.output import Exit, duration, fail, out, percent, say_json
 from tradecanary.cli.policy import load
+from tradecanary.processors.decision.planning.effects import Kind
 from tradecanary.processors.decision.planning.plan import (
     CannotPlan,
     Fate,
@@ -29,6 +30,7 @@ def plan_command(
         str, typer.Argument(help="A YAML file, or a preset: trading-standard, aggressive, steps.")
     ],
     strategy: Strategy = None,
+    file: File = None,
     orders_per_s: OrdersPerS = None,
     accounts: Annotated[
         int | None,
@@ -41,25 +43,26 @@ def plan_command(
 
     One table: each measure's harm at half, once, twice and five times the policy's margin, the
     stream of evidence that is expected to catch it first, canary orders and time until then, and
-    what it has cost by then. Figures are means, right to about a
-    quarter; one rollout in ten takes 1.5 to 2 times as long.
+    what it has cost by then. "tail x2": twice as many orders beyond stable's worst percent; "far
+    out": two orders in a hundred are like stable's worst thousandth. Figures are means, right to
+    about a quarter; one rollout in ten takes 1.5 to 2 times as long.
 
     "promoted first": the canary passes every test of non-inferiority before it is caught, which is
     right for harm below the margin. If harm that matters is promoted first, lower its margin in the
     policy; if catching costs too much, start with a lower weight: that takes more time, but fewer
     canary orders (5 % needs half as many as 50 %), for stable's orders tell for free.
 
-    Without --strategy the plan is made with typical orders. Examples:
+    Without --strategy or --file the plan is made with typical orders. Examples:
 
     tradecanary plan trading-standard --orders-per-s 40
 
     tradecanary plan momentum.yaml --strategy momentum
     """
     wanted = load(policy)
-    flow = order_flow(strategy, orders_per_s, bootstrap_servers)
+    flow = order_flow(strategy, file, orders_per_s, bootstrap_servers)
     if flow.by_account and accounts is None:
         fail(
-            f"{strategy} is routed by account: say how many accounts send orders, with --accounts",
+            "the orders are routed by account: say how many accounts send orders, with --accounts",
             Exit.USAGE,
         )
     try:
@@ -132,9 +135,11 @@ def _cells(planned: PlannedEffect) -> tuple[str, ...]:
 
 
 def harm_text(planned: PlannedEffect) -> str:
-    """Return the effect in words: `latency +20 %`, `fill rate -1 pp`, `latency tail x2`."""
+    """Return the effect in words: `latency +20 %`, `latency tail x2`, `latency far out, 2 %`."""
     effect = planned.effect
-    if effect.tail:
+    if effect.kind is Kind.TAIL:
         return f"{effect.name} x{effect.size:g}"
+    if effect.kind is Kind.FAR:
+        return f"{effect.name} out, {effect.size:g} %"
     sign = "-" if effect.name in {"fill rate", "pnl"} else "+"
     return f"{effect.name} {sign}{effect.size:.3g} {effect.unit.partition(' ')[0]}"

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from tradecanary.cli.connection import Connection
-from tradecanary.cli.order_flow import OrderFlow, OrdersPerS, Strategy, order_flow
+from tradecanary.cli.order_flow import File, OrderFlow, OrdersPerS, Strategy, order_flow
 from tradecanary.cli.output import Exit, duration, fail, out, percent, say_json
 from tradecanary.processors.decision.judge_settings import Sequential, Thresholds
 from tradecanary.processors.decision.planning.plan import basis
@@ -89,6 +89,7 @@ def _tested(policy: Policy, flow: OrderFlow) -> list[str]:
 def lint(
     source: _Source,
     strategy: Strategy = None,
+    file: File = None,
     orders_per_s: OrdersPerS = None,
     json: _Json = False,  # noqa: FBT002
     bootstrap_servers: Connection = None,
@@ -96,15 +97,15 @@ def lint(
     """Check a policy: exit 0 when it can be used, 1 with field, value and rule when not.
 
     Refused too is what cannot be tested: a margin so small that the orders planned for the canary
-    below 100 % would not show even an equal canary to be within it. Without --strategy this is
-    computed with typical orders, 100 a second.
+    below 100 % would not show even an equal canary to be within it. Without --strategy or --file
+    this is computed with typical orders, 100 a second.
 
     Example: tradecanary policy lint momentum.yaml --strategy momentum
     """
     policy = load(source)
     found, flow = warnings(policy), None
     if isinstance(policy.judge, Sequential):
-        flow = order_flow(strategy, orders_per_s, bootstrap_servers)
+        flow = order_flow(strategy, file, orders_per_s, bootstrap_servers)
         found += _tested(policy, flow)
     if json:
         facts = {"policy": policy.name, "hash": policy.hash, "flow": flow.says if flow else None}

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradecanary.processors.decision.judge_settings import Sequential
 from tradecanary.processors.decision.judges.sequential.bets import Doubles, Longs
@@ -17,6 +19,7 @@ from tradecanary.processors.decision.judges.sequential.reference import (
     Q99_ORDERS,
     MeasureReference,
     Reference,
+    has_far_tail,
     middle,
 )
 from tradecanary.processors.decision.judges.sequential.streams import MEASURED, Measured
@@ -26,6 +29,16 @@ from tradecanary.schemas.histogram import bucket_of
 LADDER = (0.5, 1.0, 2.0, 5.0)
 """Effects planned for, as multiples of the margin d1."""
 FILL, ERROR = "fill rate", "error rate"
+FAR_SHARE = 0.02
+"""So many orders far out about double a p99: the harm that ranks and means see last."""
+
+
+class Kind(StrEnum):
+    """How orders are worse: all a little, more in the worst percent, or a few very far out."""
+
+    SHIFT = "shift"
+    TAIL = "tail"
+    FAR = "far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +65,14 @@ class Orders:
 class Effect:
     """How a canary is worse: `size` in `unit`, in the bad direction, `times` the margin.
 
-    `index`: position in MEASURED, -1 for the rates of statuses. A tail effect has `size` as many
-    orders beyond stable's worst percent. `money_bp`: what it costs an order, in bp of notional,
-    where that follows from the measure.
+    `index`: position in MEASURED, -1 for the rates of statuses. A TAIL has `size` times as many
+    orders beyond stable's worst percent; FAR has `size` % of all orders in stable's worst
+    thousandth. `money_bp`: what it costs an order, in bp of notional, where that follows.
     """
 
     name: str
     index: int
-    tail: bool
+    kind: Kind
     size: float
     unit: str
     times: float
@@ -79,7 +92,7 @@ def effects_of(reference: Reference, settings: Sequential, orders: Orders) -> li
     """Return the ladder of effects of every measure that is judged."""
     margins = settings.margins
     found = [
-        Effect(name, -1, False, margin * times, "pp", times, None)  # noqa: FBT003
+        Effect(name, -1, Kind.SHIFT, margin * times, "pp", times, None)
         for name, margin in ((FILL, margins.fill_rate_pp), (ERROR, margins.error_rate_pp))
         for times in LADDER
     ]
@@ -91,6 +104,8 @@ def effects_of(reference: Reference, settings: Sequential, orders: Orders) -> li
         if known.n >= Q99_ORDERS:
             ratios = [(times, 1 + times * (margins.tail_ratio - 1)) for times in LADDER]
             found += [_tail(index, measured, times, ratio) for times, ratio in ratios]
+        if has_far_tail(known):
+            found.append(_far(index, measured, FAR_SHARE * 100 / (margins.tail_ratio - 1)))
     return [replace(effect, money_bp=_money_bp(effect, reference, orders)) for effect in found]
 
 
@@ -105,26 +120,37 @@ def canary_orders(effect: Effect, reference: Reference, stable: Orders) -> Order
     assert known is not None, "an effect is of a judged measure"
     assert values is not None, "an effect is of a judged measure"
     measured = MEASURED[effect.index]
-    moved = (
-        _heavier(values, known, measured, effect.size)
-        if effect.tail
-        else _moved(values, known, measured, effect.times)
-    )
+    moved = _worse(effect, known, values, measured)
     return replace(
         stable,
         values=tuple(moved if at == effect.index else v for at, v in enumerate(stable.values)),
     )
 
 
+def _worse(effect: Effect, known: MeasureReference, values: Values, measured: Measured) -> Values:
+    if effect.kind is Kind.SHIFT:
+        return _moved(values, known, measured, effect.times)
+    edge = known.q99 if effect.kind is Kind.TAIL else known.q999
+    worst = _beyond(values, known.edges[edge], measured)
+    share = float(values.shares[worst].sum())
+    if effect.kind is Kind.TAIL:
+        return _heavier(values, worst, min(share * effect.size, 1.0))
+    return _heavier(values, worst, share + (1 - share) * effect.size / 100)
+
+
 def _shift(index: int, measured: Measured, known: MeasureReference, times: float) -> Effect:
     size, unit = known.margin * times / measured.scale, measured.unit
     if known.relative:
         size, unit = known.margin * times * 100, "%"
-    return Effect(measured.name, index, False, size, unit, times, None)  # noqa: FBT003
+    return Effect(measured.name, index, Kind.SHIFT, size, unit, times, None)
 
 
 def _tail(index: int, measured: Measured, times: float, ratio: float) -> Effect:
-    return Effect(f"{measured.name} tail", index, True, ratio, "x", times, None)  # noqa: FBT003
+    return Effect(f"{measured.name} tail", index, Kind.TAIL, ratio, "x", times, None)
+
+
+def _far(index: int, measured: Measured, times: float) -> Effect:
+    return Effect(f"{measured.name} far", index, Kind.FAR, FAR_SHARE * 100, "%", times, None)
 
 
 def _money_bp(effect: Effect, reference: Reference, orders: Orders) -> float | None:
@@ -160,15 +186,20 @@ def _moved(values: Values, known: MeasureReference, measured: Measured, times: f
     return replace(values, buckets=buckets, mean=mean, variance=variance)
 
 
-def _heavier(values: Values, known: MeasureReference, measured: Measured, ratio: float) -> Values:
-    """Orders beyond the reference's worst percent happen `ratio` times as often."""
-    edge = known.edges[known.q99]
-    beyond = values.buckets > edge if measured.bad_sign > 0 else values.buckets <= edge
-    share = float(values.shares[beyond].sum())
-    now = min(share * ratio, 1.0)
-    lighter = (1 - now) / (1 - share)
-    shares = np.where(beyond, values.shares * (now / share if share else 1.0), 0.0)
-    shares = shares + np.where(beyond, 0.0, values.shares * lighter)
+def _beyond(values: Values, edge: int, measured: Measured) -> NDArray[np.bool_]:
+    """Return which buckets lie beyond an edge of the reference, on the bad side."""
+    found: NDArray[np.bool_] = (
+        values.buckets > edge if measured.bad_sign > 0 else values.buckets <= edge
+    )
+    return found
+
+
+def _heavier(values: Values, worst: NDArray[np.bool_], now: float) -> Values:
+    """Return the values with a share of `now` in the `worst` buckets, each side in proportion."""
+    share = float(values.shares[worst].sum())
+    if share in {0.0, 1.0}:
+        return values
+    shares = values.shares * np.where(worst, now / share, (1 - now) / (1 - share))
     x = np.array([middle(bucket) for bucket in values.buckets.tolist()])
     change = shares - values.shares
     mean = values.mean + float(change @ x)
