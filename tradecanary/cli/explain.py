@@ -24,9 +24,10 @@ def explain(
 ) -> None:
     """Explain one decision: its reason, both variants' figures and the judge's evidence.
 
-    Each stream of evidence shows the effect (canary less stable) with an interval that holds at
-    every look, the tolerance that counts as harmless, and the e-value: what a stake of 1 on "the
-    canary is worse" has become. Their weighted mean at 1 / alpha rolls back.
+    Each stream of evidence shows the effect (canary less stable) with
+    an interval that holds at every look, the tolerance that counts as
+    harmless, and the e-value: what a stake of 1 on "the canary is
+    worse" has become. Their weighted mean at 1 / alpha rolls back.
 
     Example: tradecanary explain momentum/3
     """

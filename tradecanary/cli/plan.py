@@ -41,22 +41,28 @@ def plan_command(
 ) -> None:
     """Show what a rollout would catch, after how many canary orders, and at what loss.
 
-    One table: each measure's harm at half, once, twice and five times the policy's margin, the
-    stream of evidence that is expected to catch it first, canary orders and time until then, and
-    what it has cost by then. "tail x2": twice as many orders beyond stable's worst percent; "far
-    out": two orders in a hundred are like stable's worst thousandth. Figures are means, right to
-    about a quarter; one rollout in ten takes 1.5 to 2 times as long.
+    One table: each measure's harm at half, once, twice and five times
+    the policy's margin, the stream of evidence that is expected to
+    catch it first, canary orders and time until then, and what it has
+    cost by then. "tail x2": twice as many orders beyond stable's worst
+    percent; "far out": two orders in a hundred are like stable's worst
+    thousandth. Figures are means, right to about a quarter; one rollout
+    in ten takes 1.5 to 2 times as long.
 
-    "promoted first": the canary passes every test of non-inferiority before it is caught, which is
-    right for harm below the margin. If harm that matters is promoted first, lower its margin in the
-    policy; if catching costs too much, start with a lower weight: that takes more time, but fewer
-    canary orders (5 % needs half as many as 50 %), for stable's orders tell for free.
+    "promoted first": the canary passes every test of non-inferiority
+    before it is caught, which is right for harm below the margin. If
+    harm that matters is promoted first, lower its margin in the policy;
+    if catching costs too much, start with a lower weight: that takes
+    more time, but fewer canary orders (5 % needs half as many as 50 %),
+    for stable's orders tell for free.
 
-    Without --strategy or --file the plan is made with typical orders. Examples:
+    Without --strategy or --file the plan is made with typical orders.
 
+    Examples:
     tradecanary plan trading-standard --orders-per-s 40
 
     tradecanary plan momentum.yaml --strategy momentum
+
     """
     wanted = load(policy)
     flow = order_flow(strategy, file, orders_per_s, bootstrap_servers)

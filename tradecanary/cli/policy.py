@@ -96,9 +96,10 @@ def lint(
 ) -> None:
     """Check a policy: exit 0 when it can be used, 1 with field, value and rule when not.
 
-    Refused too is what cannot be tested: a margin so small that the orders planned for the canary
-    below 100 % would not show even an equal canary to be within it. Without --strategy or --file
-    this is computed with typical orders, 100 a second.
+    Refused too is what cannot be tested: a margin so small that the
+    orders planned for the canary below 100 % would not show even an
+    equal canary to be within it. Without --strategy or --file this is
+    computed with typical orders, 100 a second.
 
     Example: tradecanary policy lint momentum.yaml --strategy momentum
     """
