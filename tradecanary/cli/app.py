@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import backtest, demo, history, operate, policy, replay, run, status, topics
+from tradecanary.cli import (
+    backtest,
+    demo,
+    explain,
+    history,
+    operate,
+    plan,
+    policy,
+    replay,
+    run,
+    status,
+    topics,
+)
 
 app = typer.Typer(
     name="tradecanary",
@@ -22,6 +34,7 @@ app.add_typer(run.app, name="run")
 app.command()(operate.start)
 app.command()(status.status)
 app.command()(history.history)
+app.command()(explain.explain)
 for _name, _command in operate.VERBS.items():
     app.command(_name)(_command)
 app.command()(operate.approve)
@@ -29,4 +42,5 @@ app.command()(operate.kill)
 app.command()(operate.unkill)
 app.command()(replay.replay)
 app.command()(backtest.backtest)
+app.command("plan")(plan.plan_command)
 app.add_typer(policy.app, name="policy")
