@@ -5,7 +5,7 @@ After a connection broke, the first two are doubt.
 The client speaks an old transaction protocol, in which a delayed request may end a later
 transaction; after any doubt the producer is rebuilt, which fences what is still under way.
 So is one whose connection broke, before its next transaction: it may remember a coordinator that
-nobody connects to any more, and wait for it for ever (deadlines.py).
+nobody connects to any more, and wait for it for ever (deadlines.py). Then the process ends (Hung).
 """
 
 from __future__ import annotations
@@ -28,7 +28,14 @@ from tradecanary.processors.runtime.kafka_clients import (
     unavailable,
 )
 from tradecanary.processors.runtime.kafka_consumer import KafkaConsumer
-from tradecanary.processors.runtime.log import Aborted, Doubt, Fenced, GroupConsumer, Unavailable
+from tradecanary.processors.runtime.log import (
+    Aborted,
+    Doubt,
+    Fenced,
+    GroupConsumer,
+    Hung,
+    Unavailable,
+)
 from tradecanary.processors.stage import TopicPartition
 
 SLOW_COMMIT_S = 2.0
@@ -152,9 +159,10 @@ class KafkaProducer:
             try:
                 within(CALL_S + SPARE_S, lambda: call(CALL_S), f"{self._id}: {what}")
                 return
-            except Overdue:
+            except Overdue as held:
+                # its client can neither be destroyed nor be kept from sending: end with it
                 self._is_left = True
-                raise
+                raise Hung(f"{held}; only a new process is free of it") from held
             except KafkaException as failure:
                 self._judge(failure, what)
                 if time.monotonic() >= end_s:

@@ -33,7 +33,7 @@ class Unavailable(RuntimeError):
 
 
 class Hung(RuntimeError):
-    """Calls into the client hold for ever, too many to go on: exit, a new process has none."""
+    """A call into the client holds for ever: exit, and let a new process go on from the log."""
 
 
 class GroupConsumer(Protocol):

@@ -225,6 +225,7 @@ def test_broker_goes_and_comes_back(broker: Broker, topic_prefix: str) -> None:
         wait_until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of all partitions")
         own.kill()
         wait_until(lambda: None, lambda: not _ends(watching), "doubt about the ends")
+        process.await_line("failed")  # back at once is test_restart_at_once: a lone broker's limit
         own.start()
         wait_until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of idle partitions")
         _fill(bench, 5, 20)

@@ -13,10 +13,11 @@ def wait_until(
     ready: Callable[[], bool],
     what: str,
     said: Callable[[], str] = str,
+    deadline_s: float = DEADLINE_S,
 ) -> None:
-    """Step until `ready()`; fail after 40 s with what was waited for and what was `said`."""
-    deadline = time.monotonic() + DEADLINE_S
+    """Step until `ready()`; fail after the deadline with what was waited for and was `said`."""
+    deadline = time.monotonic() + deadline_s
     while not ready():
         if time.monotonic() > deadline:
-            pytest.fail(f"waiting for {what}: not there after {DEADLINE_S:.0f} s\n{said()}")
+            pytest.fail(f"waiting for {what}: not there after {deadline_s:.0f} s\n{said()}")
         step()
