@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import typer
 
+from tradecanary.cli.output import Exit
 from tradecanary.cli.policy import account_warnings
 from tradecanary.processors.decision.policy import Policy, preset
 
@@ -15,7 +17,6 @@ from tradecanary.processors.decision.policy import Policy, preset
     [
         pytest.param(10_000, [], id="enough everywhere"),
         pytest.param(100, ["Canary"], id="one canary of 100 accounts"),
-        pytest.param(19, ["Canary", "Early Adopter", "Limited", "Expanding", "Majority"], id="few"),
     ],
 )
 def test_phases_without_enough_accounts_are_named(accounts: int, phases: list[str]) -> None:
@@ -24,6 +25,17 @@ def test_phases_without_enough_accounts_are_named(accounts: int, phases: list[st
 
     assert phases == [text.removeprefix("phase ").split(":")[0] for text in found]
     assert all(f"{accounts} accounts at" in text and "only guards" in text for text in found)
+
+
+def test_too_few_accounts_for_the_last_comparison_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where nothing can be shown before the promotion, nobody would ever be promoted."""
+    with pytest.raises(typer.Exit) as refused:
+        account_warnings(preset("trading-standard"), 19)
+
+    assert Exit.REFUSED == refused.value.exit_code
+    assert "phase Majority: 19 accounts at 50 %" in " ".join(capsys.readouterr().err.split())
 
 
 def test_thresholds_do_not_know_accounts() -> None:

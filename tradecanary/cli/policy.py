@@ -75,14 +75,19 @@ def _thresholds_warnings(policy: Policy, judge: Thresholds) -> list[str]:
 
 
 def account_warnings(policy: Policy, accounts: int) -> list[str]:
-    """Return in which phases nothing can be shown about a strategy of so many accounts."""
+    """Return in which phases nothing can be shown about a strategy of so many accounts.
+
+    Leaves with REFUSED when that is so in the last phase below 10000: nobody would be promoted.
+    """
     if isinstance(policy.judge, Thresholds):
         return ["judge: thresholds judge order by order; routed by account, use sequential"]
-    found = []
+    found, problem = [], ""
     for phase in policy.ramp:
         if phase.weight_bp < FULL_WEIGHT_BP:
             problem = enough_accounts(accounts, phase.weight_bp, policy.judge.alpha)
             found += [f"phase {phase.name}: {problem}"] if problem else []
+    if problem:
+        fail(f"{policy.name} cannot be tested by account:\n  {found[-1]}", Exit.REFUSED)
     return found
 
 
