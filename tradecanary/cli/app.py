@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import backtest, demo, history, operate, policy, replay, run, status, topics
+from tradecanary.cli import (
+    backtest,
+    demo,
+    history,
+    operate,
+    policy,
+    replay,
+    report,
+    run,
+    status,
+    topics,
+    verify,
+)
 
 app = typer.Typer(
     name="tradecanary",
@@ -22,6 +34,8 @@ app.add_typer(run.app, name="run")
 app.command()(operate.start)
 app.command()(status.status)
 app.command()(history.history)
+app.command()(verify.verify)
+app.command()(report.report)
 for _name, _command in operate.VERBS.items():
     app.command(_name)(_command)
 app.command()(operate.approve)
