@@ -32,8 +32,11 @@ def clock(time_us: int, since_us: int) -> str:
 
 
 def utc(time_us: int) -> str:
-    """Return a time as ISO 8601, UTC, to the second."""
-    moment = datetime.fromtimestamp(time_us // US_PER_S, UTC)
+    """Return a time as ISO 8601, UTC, to the second; one that no calendar has, as it is."""
+    try:
+        moment = datetime.fromtimestamp(time_us // US_PER_S, UTC)
+    except (ValueError, OverflowError, OSError):  # people and foreign producers write times
+        return f"{time_us} us"
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

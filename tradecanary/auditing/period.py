@@ -164,7 +164,7 @@ def _start(period: Period, asked: Asked) -> None:
 
 
 def _switches(log: Log) -> Iterator[KillSwitch]:
-    """Yield the newest kill or unkill of each strategy: `kill-switch` keeps no more."""
+    """Yield what `kill-switch` holds: of each strategy the newest, and what is not compacted yet."""
     place = TopicPartition(KILL_SWITCH.name, 0)
     for record in log.read(place, log.start_offset(place)):
         try:

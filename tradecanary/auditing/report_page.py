@@ -120,7 +120,10 @@ def _outside(period: Period) -> list[str]:
             for one in period.switches
         ]
         head = ("time", "strategy", "switch", "by", "reason")
-        parts += ["<h2>Kill switches as they stand</h2>", table(head, rows, texts=5)]
+        parts += [
+            "<h2>Kill switches (the topic keeps the newest of each)</h2>",
+            table(head, rows, texts=5),
+        ]
     return parts
 
 
