@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from tradecanary.processors.auditing.chain import vector_text
 from tradecanary.processors.auditing.findings import Finding, What
 from tradecanary.processors.stage import LogRecord
+from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import Decision, Evidence, Vector
 
 Facts = dict[str, str]
@@ -24,6 +25,7 @@ _CHAINED = frozenset({"number", "previous_hash", "hash"})
 
 def facts_of(decision: Decision) -> Facts:
     """Return what is compared of a decision: equal facts mean equal decisions but for the chain."""
+    decision = decode(Decision, encode(decision))  # what a topic tells: 3 is 3.0 there
     names = [each.name for each in fields(decision) if each.name not in _CHAINED]
     return {name: _text(getattr(decision, name)) for name in names}
 

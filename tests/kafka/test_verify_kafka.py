@@ -16,18 +16,19 @@ from tests.kafka.day import STRATEGIES, Day
 from tests.kafka.pipeline import Pipeline
 from tests.kafka.scenarios import SECOND
 from tests.kafka.test_command_line import OK, REFUSED, UNREACHABLE, USAGE
-from tradecanary.schemas.codec import encode
+from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import Decision, DecisionKind
-from tradecanary.schemas.topics import DECISIONS, EXECUTIONS
+from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISIONS, EXECUTIONS, METRICS
 
 
 def test_a_whole_day_is_clean(day: Day) -> None:
     """Two lives of aggregator and decider, crashes, eleven canaries: all of it is as recorded."""
     assert day.pipeline is not None
     answer = day.pipeline.cli("verify", "--json", timeout_s=120.0)
-    (line,) = answer.stdout.splitlines()
-    said = json.loads(line)["summary"]
+    *findings, line = map(json.loads, answer.stdout.splitlines())
+    said = line["summary"]
 
+    assert not findings, "\n".join(map(str, findings[:3]))
     assert OK == answer.returncode, answer.stderr
     assert (True, {}, []) == (said["clean"], said["findings"], said["notes"])
     count = len(of(day.records, DECISIONS.name))
@@ -60,18 +61,20 @@ def test_the_day_in_a_report(day: Day, tmp_path: Path) -> None:
 def tampered(
     day: Day, bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Pipeline, int]]:
-    """Give topics with one strategy's decisions, one of them changed, and where it lies."""
+    """Give the day's decisions and inputs on other topics, one START changed, and where it lies."""
     prefix = f"tampered.{os.getpid()}."
-    made = Pipeline(
-        bootstrap_servers, prefix, tmp_path_factory.mktemp("v"), executions=1, control=1
-    )
+    folder = tmp_path_factory.mktemp("tampered")
+    made = Pipeline(bootstrap_servers, prefix, folder, executions=1, control=1)
     place = -1
-    decisions: list[Decision] = day.decisions(SECOND)
-    for one in decisions:
-        is_start = one.kind is DecisionKind.START
-        written = replace(one, actor="nobody") if is_start else one
-        offset = made.append(DECISIONS.name, SECOND.encode(), encode(written))
-        place = offset if is_start else place
+    for topic in (DECISION_INPUTS, METRICS, COMMANDS, DECISIONS):
+        for record in of(day.records, topic.name):
+            value = record.value
+            if topic is DECISIONS:
+                decision = decode(Decision, value)
+                if (decision.strategy, decision.kind) == (SECOND, DecisionKind.START):
+                    value = encode(replace(decision, actor="nobody"))
+            offset = made.append(topic.name, record.key, value, 0)
+            place = place if value is record.value else offset
     yield made, place
     made.close()
 
@@ -95,11 +98,14 @@ def test_what_was_planted_is_found(tampered: tuple[Pipeline, int]) -> None:
     assert REFUSED == answer.returncode == shown.returncode
     assert [
         ("CHANGED", DECISIONS.name, 0, place),
+        ("UNSUPPORTED", DECISIONS.name, 0, place),
         ("UNKNOWN_REVISION", EXECUTIONS.name, 0, order),
     ] == found
-    assert {"CHANGED": 1, "UNKNOWN_REVISION": 1} == lines[-1]["summary"]["findings"]
+    assert {"CHANGED": 1, "UNKNOWN_REVISION": 1, "UNSUPPORTED": 1} == lines[-1]["summary"][
+        "findings"
+    ]
     assert f"CHANGED  decisions partition 0 offset {place} ({SECOND})" in shown.stdout
-    assert "FINDINGS 2 in" in shown.stdout
+    assert "FINDINGS 3 in" in shown.stdout
 
 
 def test_a_report_of_a_broken_chain_says_so(tampered: tuple[Pipeline, int], tmp_path: Path) -> None:

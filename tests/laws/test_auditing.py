@@ -14,11 +14,13 @@ from tradecanary.processors.auditing import chain
 from tradecanary.processors.auditing.chain import Chain, content_hash
 from tradecanary.processors.auditing.findings import Finding, What
 from tradecanary.processors.auditing.orders import cell_of, decided_of, order_of
+from tradecanary.processors.auditing.support import facts_of
 from tradecanary.processors.decision.chain import hash_of
 from tradecanary.processors.stage import LogRecord
 from tradecanary.producers.assignment import assign
 from tradecanary.schemas.codec import ContractViolation, encode
 from tradecanary.schemas.decisions import (
+    Check,
     Decision,
     DecisionKind,
     Evidence,
@@ -221,3 +223,14 @@ def test_the_most_exact_cell_rules() -> None:
     assert inside is not None
     assert outside is not None
     assert "outside its cells" in outside[1].expected
+
+
+def test_numbers_are_compared_as_a_topic_tells_them() -> None:
+    """A limit of 3 is 3.0 once written: no difference; another value is one."""
+    made = _decision(1, "")
+    three, as_read, four = (
+        replace(made, evidence=replace(_NO_EVIDENCE, checks=(Check("c", value, 3, "", False),)))
+        for value in (3, 3.0, 4)
+    )
+
+    assert facts_of(three) == facts_of(as_read) != facts_of(four)

@@ -164,7 +164,7 @@ def _start(period: Period, asked: Asked) -> None:
 
 
 def _switches(log: Log) -> Iterator[KillSwitch]:
-    """Yield what `kill-switch` holds: of each strategy the newest, and what is not compacted yet."""
+    """Yield what `kill-switch` holds: the newest of each, and what is not compacted yet."""
     place = TopicPartition(KILL_SWITCH.name, 0)
     for record in log.read(place, log.start_offset(place)):
         try:
