@@ -85,6 +85,17 @@ def test_beyond_retention_what_is_left_is_still_held(two: Tape) -> None:
     assert ("actor ana", "actor ben") == (told[0].expected, told[0].found)
 
 
+def test_inputs_that_are_all_gone_are_no_finding(two: Tape) -> None:
+    """With no look left nothing is made again, and the chain and the orders are checked still."""
+    cut = Tape(two.log())
+    cut.cut(DECISION_INPUTS.name, cut.at(DECISION_INPUTS.name, -1).offset + 1)
+    found, told = audited(cut.log())
+
+    assert ([], 0, 8) == (told, found.recomputed, found.decisions)
+    (note,) = found.notes
+    assert "their inputs are gone; none was" in note
+
+
 def test_decisions_beyond_retention_are_no_finding(two: Tape) -> None:
     """A topic that no longer holds the first decisions: the chain is checked from what is left."""
     cut = Tape(two.log())

@@ -27,7 +27,8 @@ class Recomputation:
     """What taking the looks below offset `end` of one partition again gave.
 
     `first_look`: the first one that could be taken again, and `first_us` when it was taken.
-    `stopped`: why it ended before the last look, an empty text if it did not.
+    `stopped`: why it ended before the last look, an empty text if it did not. `is_gone`: retention
+    has taken every look there was.
     """
 
     support: Support
@@ -36,6 +37,7 @@ class Recomputation:
     first_look: int = 0
     first_us: int = 0
     stopped: str = ""
+    is_gone: bool = False
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -59,8 +61,9 @@ class _Fold:
     def run(self, progress: Progress) -> Recomputation:
         found = self._found
         place = TopicPartition(DECISION_INPUTS.name, self._partition)
+        start = self._log.start_offset(place)
         state: PartitionState | None = None
-        for record in self._log.read(place, self._log.start_offset(place), found.end):
+        for record in self._log.read(place, start, found.end):
             try:
                 look = decode(Look, record.value)
             except ContractViolation as broken:
@@ -83,6 +86,7 @@ class _Fold:
             state = after
             progress(record.offset + 1)
         support = found.support
+        found.is_gone = state is None and start > 0 and not found.stopped
         support.last = state.look if state is not None else 0
         # the last look's decisions may not show yet: a log ends topic after topic
         support.until = support.last if found.stopped else support.last - 1

@@ -216,7 +216,7 @@ class _Decisions:
         if known.covers(decision):
             self.recomputed += 1
             return support.check(known, record, decision)
-        if decision.look > known.last:
+        if decision.look > known.last and not self.made.is_gone:
             self.behind.append((replace(record, value=None), decision.strategy, decision.look))
         else:
             self.before[decision.strategy] += 1
@@ -244,11 +244,11 @@ def _coverage(partition: int, audit: _Decisions) -> list[str]:
     notes = []
     for name, count in sorted(audit.before.items()):
         since = made.support.since.get(name)
-        reach = f"look {made.first_look} of partition {partition}, {utc(made.first_us)}"
+        reach = f"reach back to look {made.first_look} of partition {partition}, "
+        reach = "are gone" if made.is_gone else reach + utc(made.first_us)
         on = f"from the START at look {since} on they were" if since else "none was"
         notes.append(
-            f"{name}: {count} decisions could not be made again, the inputs reach back to {reach}; "
-            + on
+            f"{name}: {count} decisions could not be made again, their inputs {reach}; {on}"
         )
     if made.stopped and audit.behind:
         notes.append(

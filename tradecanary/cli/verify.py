@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +23,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print findings and summary 
 _Executions = Annotated[
     bool, typer.Option(" /--no-executions", help="Leave out the orders: the longest part by far.")
 ]
+_SHORT_S = 0.05
 _SHOWN = 20
 """Findings of one kind that a person is shown; a script gets them all."""
 
@@ -44,33 +45,45 @@ def verify(
     Example: tradecanary verify momentum --no-executions
     """
     with reading(bootstrap_servers) as log:
-        found, took_s = run(log, strategy, json=json, executions=executions)
+        done = run(log, strategy, json=json, executions=executions)
+    found = done.found
     if not found.decisions and found.is_clean:
         whose = f"for strategy {strategy!r}" if strategy else "at all"
         fail(f"nothing to verify: no decision was ever made {whose}", Exit.REFUSED)
     if json:
-        say_json({"summary": summary(found, took_s)})
+        say_json({"summary": summary(done)})
     else:
-        show(found, took_s)
+        show(done)
     if not found.is_clean:
         raise typer.Exit(Exit.REFUSED)
 
 
-def run(log: Log, strategy: str | None, *, json: bool, executions: bool) -> tuple[Verified, float]:
-    """Return what was verified and the seconds it took; findings are printed as they come."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was verified, the seconds it took, and orders and mark-outs a second."""
+
+    found: Verified
+    took_s: float
+    events_per_s: float | None
+
+
+def run(log: Log, strategy: str | None, *, json: bool, executions: bool) -> Run:
+    """Return what was verified; findings are printed as they come."""
     from tradecanary.auditing.verification import verify as verified
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Remaining())
     started_s = time.monotonic()
     with Progress(*columns, console=err, transient=True) as progress:
+        bars = _Bars(progress)
         found = verified(
             log,
             strategy=strategy,
             executions=executions,
             tell=_Findings(json=json),
-            progress=_Bars(progress),
+            progress=bars,
         )
-    return found, time.monotonic() - started_s
+    events = found.orders.orders + found.orders.markouts if found.orders else 0
+    return Run(found, time.monotonic() - started_s, bars.rate("executions", events))
 
 
 class _Bars:
@@ -80,9 +93,16 @@ class _Bars:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
         self._moved_s = 0.0
+        self._spans_s: dict[str, tuple[float, float]] = {}
+
+    def rate(self, what: str, count: int) -> float | None:
+        """Return how many a second of `what` there were, None when it was too short to tell."""
+        first_s, last_s = self._spans_s.get(what, (0.0, 0.0))
+        return count / (last_s - first_s) if last_s - first_s > _SHORT_S else None
 
     def __call__(self, what: str, done: int, total: int, /) -> None:
         now_s = time.monotonic()
+        self._spans_s[what] = self._spans_s.get(what, (now_s,))[0], now_s
         if what in self._tasks and done < total and now_s - self._moved_s < 0.1:  # noqa: PLR2004
             return
         self._moved_s = now_s
@@ -115,8 +135,9 @@ class _Findings:
         out.print(f"  found:    {finding.found}", markup=False)
 
 
-def summary(found: Verified, took_s: float) -> dict[str, Any]:
+def summary(done: Run) -> dict[str, Any]:
     """Return the summary for scripts."""
+    found = done.found
     orders = found.orders
     return {
         "clean": found.is_clean,
@@ -127,12 +148,14 @@ def summary(found: Verified, took_s: float) -> dict[str, Any]:
         "looks": found.looks,
         "orders": asdict(orders) if orders else None,
         "notes": found.notes,
-        "took_s": round(took_s, 3),
+        "took_s": round(done.took_s, 3),
+        "events_per_s": round(done.events_per_s) if done.events_per_s else None,
     }
 
 
-def show(found: Verified, took_s: float) -> None:
+def show(done: Run) -> None:
     """Print the summary as people read it."""
+    found = done.found
     for what, count in sorted(found.findings.items()):
         if count > _SHOWN:
             out.print(f"{what.value}: {count - _SHOWN:,} more; --json lists them all")
@@ -155,9 +178,8 @@ def show(found: Verified, took_s: float) -> None:
             out.print(f"           beside them {rest}")
     for note in found.notes:
         out.print(f"Note: {note}", style="yellow", markup=False)
-    events = orders.orders + orders.markouts if orders else 0
-    rate = f", {events / took_s:,.0f} events/s" if events and took_s > 0 else ""
-    took = duration(took_s) if took_s >= 1 else f"{took_s:.1f} s"
+    rate = f", orders read at {done.events_per_s:,.0f} events/s" if done.events_per_s else ""
+    took = duration(done.took_s) if done.took_s >= 1 else f"{done.took_s:.1f} s"
     verdict, style = ("CLEAN", "bold green") if found.is_clean else ("FINDINGS", "bold red")
     number = "" if found.is_clean else f" {found.findings.total():,}"
     out.print(f"{verdict}{number} in {took}{rate}", style=style)
