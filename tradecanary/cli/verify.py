@@ -159,7 +159,9 @@ def show(done: Run) -> None:
     for what, count in sorted(found.findings.items()):
         if count > _SHOWN:
             out.print(f"{what.value}: {count - _SHOWN:,} more; --json lists them all")
-    out.print(f"Chain:     {found.decisions:,} decisions of {found.strategies:,} strategies")
+    count = found.strategies
+    whose = f"{count:,} {'strategy' if count == 1 else 'strategies'}"
+    out.print(f"Chain:     {found.decisions:,} decisions of {whose}")
     out.print(f"Decisions: {found.recomputed:,} made again from {found.looks:,} looks")
     orders = found.orders
     if orders is None:
