@@ -18,6 +18,7 @@ tr + tr td { border-top: 1px solid rgb(128 128 128 / 30%); }
 svg { width: 100%; height: auto; }
 .rolled { color: #d23f3f; } .promoted { color: #23914f; }
 footer { margin-top: 2rem; opacity: .7; font-size: .85rem; }
+@page { size: landscape; margin: 12mm; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10px; }
   .wide { overflow: visible; } h2 { break-after: avoid; } tr { break-inside: avoid; }

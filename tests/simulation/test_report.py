@@ -46,7 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         world.operator.command(STRATEGY, kind, actor=actor, reason="a test", arguments=arguments)
     for killed in (True, False):
         world.operator.switch(STRATEGY, killed=killed, actor="dee", reason="drill")
-    world.operator.command(STRATEGY, CommandKind.ABORT, actor="cy <desk>", reason="enough")
+    for reason in ("enough", "again: refused, it has ended"):
+        world.operator.command(STRATEGY, CommandKind.ABORT, actor="cy <desk>", reason=reason)
     world.run_for(1)
     path = tmp_path_factory.mktemp("report") / "year"
     done = _export(world.log, path)
@@ -62,7 +63,8 @@ def test_a_rollout_in_one_line(folder: Path) -> None:
     assert (STABLE_BUILD, CANARY_BUILD, "ana") == (row["stable"], row["canary"], row["starter"])
     assert Policy.model_validate(_GATED).hash == row["policy_hash"]
     assert ("gated", "ROLLED_BACK") == (row["policy"], row["status"])
-    assert (2, 3, 2) == (row["approvals"], row["overrides"], row["kills"])
+    assert "abort by cy <desk>: enough" == row["outcome"]
+    assert (2, 4, 2) == (row["approvals"], row["overrides"], row["kills"])
     assert ["Two"] == spec["policy"]["approvals"]["phases"]
 
 
@@ -73,7 +75,8 @@ def test_who_stepped_in_and_what_came_of_it(folder: Path) -> None:
     kills = [(one.get("kind"), one["actor"]) for one in _rows(folder, "kills.jsonl")]
 
     assert [("ana", "refused"), ("ben", "done")] == approvals
-    assert [("halt", "done"), ("resume", "done"), ("abort", "done")] == overrides
+    done = [("halt", "done"), ("resume", "done"), ("abort", "done")]
+    assert [*done, ("abort", "refused")] == overrides
     assert [("KILL", "dee"), ("UNKILL", "dee"), (None, "dee"), (None, "dee")] == kills
 
 

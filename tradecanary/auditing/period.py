@@ -11,6 +11,7 @@ from tradecanary.auditing.inputs import commands_of
 from tradecanary.processors.auditing.findings import Finding
 from tradecanary.processors.decision.chain import LONGEST_TEXT
 from tradecanary.processors.decision.policy import PolicyProblem, RolloutSpec, read_spec
+from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
@@ -57,6 +58,13 @@ class Rollout:
     decisions: list[Decision] = field(default_factory=list)
     approvals: list[Asked] = field(default_factory=list)
     overrides: list[Asked] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> Decision:
+        """Return the decision that ended it, or the last one: an ended one may be asked again."""
+        last = self.decisions[-1]
+        ending = (one for one in self.decisions if one.status is last.status)
+        return next(ending) if last.status in ENDED else last
 
     @property
     def kills(self) -> list[Decision]:

@@ -79,7 +79,7 @@ def _files(period: Period) -> dict[str, Iterable[Row]]:
 
 def rollout_row(one: Rollout) -> Row:
     """Return a rollout as one line: who started what, under which policy, and how it stands."""
-    last = one.decisions[-1]
+    last = one.outcome
     return {
         "strategy": one.strategy,
         "rollout": one.rollout,
@@ -92,7 +92,7 @@ def rollout_row(one: Rollout) -> Row:
         "status": last.status.value,
         "outcome": last.reason,
         "first_decision_us": one.decisions[0].time_us,
-        "last_decision_us": last.time_us,
+        "last_decision_us": one.decisions[-1].time_us,
         "canary_orders": trail.orders_of(last, "canary"),
         "decisions": len(one.decisions),
         "approvals": len(one.approvals),

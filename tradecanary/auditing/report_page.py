@@ -65,10 +65,10 @@ def _overview(rollouts: Iterable[Rollout]) -> str:
         (
             one.strategy,
             one.rollout,
-            one.decisions[-1].status.value,
+            one.outcome.status.value,
             one.start.actor if one.start else "-",
             trail.utc(one.decisions[0].time_us),
-            f"{trail.orders_of(one.decisions[-1], CANARY):,}",
+            f"{trail.orders_of(one.outcome, CANARY):,}",
             f"{len(one.approvals):,}",
             f"{len(one.overrides):,}",
             f"{len(one.kills):,}",
@@ -128,12 +128,12 @@ def _outside(period: Period) -> list[str]:
 
 
 def _section(one: Rollout) -> list[str]:
-    last = one.decisions[-1]
+    last = one.outcome
     kind = _CLASSES.get(last.status, "")
     parts = [
         f"<h2>{escape(one.strategy)}: {escape(one.rollout)}</h2>",
         f'<p><strong class="{kind}">{last.status.value}</strong>: {escape(last.reason)}</p>',
-        table(("", ""), _facts(one), texts=2),
+        table(("of the rollout", "as it was started"), _facts(one), texts=2),
         "<h3>Decisions</h3>",
         _decisions(one.decisions),
     ]
@@ -147,7 +147,7 @@ def _section(one: Rollout) -> list[str]:
 
 
 def _facts(one: Rollout) -> list[tuple[str, str]]:
-    last = one.decisions[-1]
+    last = one.outcome
     rows = []
     if one.start is not None:
         started = f"{one.start.actor}, {trail.utc(one.start.time_us)}: {one.start.reason}"
