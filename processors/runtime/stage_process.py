@@ -24,7 +24,7 @@ from prometheus_client import REGISTRY, start_http_server
 
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Fenced, OffsetLost, Unavailable
-from tradecanary.processors.runtime.runner import CrashPoint, Runner, Stuck, go_on
+from tradecanary.processors.runtime.runner import DEADLINE_US, CrashPoint, Runner, Stuck, go_on
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.task import Task
 from tradecanary.processors.runtime.telemetry import Telemetry
@@ -41,10 +41,19 @@ _CODES: Mapping[type[Exception], int] = {
 }
 
 
-def run_stage(task: Task, settings: Settings, environment: Mapping[str, str] | None = None) -> int:
+def run_stage(
+    task: Task,
+    settings: Settings,
+    environment: Mapping[str, str] | None = None,
+    *,
+    wind_down: Callable[[], None] = lambda: None,
+    deadline_us: int = DEADLINE_US,
+) -> int:
     """Run `task` on Kafka until it is told to stop; return the process's exit code.
 
-    Must be called from the main thread: it takes SIGTERM and SIGINT. Bugs of ours are raised.
+    `wind_down` is called before the last transaction; after `deadline_us` without any that
+    succeeded the process ends. Must be called from the main thread: it takes SIGTERM and SIGINT.
+    Bugs of ours are raised.
     """
     environment = os.environ if environment is None else environment
     say = json_lines().bind(slot=settings.slot)
@@ -54,7 +63,11 @@ def run_stage(task: Task, settings: Settings, environment: Mapping[str, str] | N
     say.info("starting", task=task.name, settings=settings.shown())
     with _stop_signals() as stopping:
         try:
-            _run(task, settings, telemetry, crash_point_of(environment), stopping)
+            crash_point = crash_point_of(environment)
+            _run(
+                task, settings, telemetry, crash_point, stopping,
+                wind_down=wind_down, deadline_us=deadline_us,
+            )  # fmt: skip
         except tuple(_CODES) as failure:
             code = next(code for kind, code in _CODES.items() if isinstance(failure, kind))
             say.error(
@@ -72,6 +85,9 @@ def _run(
     telemetry: Telemetry,
     crash_point: Callable[[CrashPoint], None],
     stopping: threading.Event,
+    *,
+    wind_down: Callable[[], None],
+    deadline_us: int,
 ) -> None:
     linger_s = settings.poll_linger_ms / 1000
     log = KafkaLog(settings.connection(), prefix=settings.topic_prefix, linger_s=linger_s)
@@ -85,12 +101,14 @@ def _run(
         crash_point=crash_point,
         watcher=telemetry,
         limit=settings.poll_records,
+        deadline_us=deadline_us,
     )
     try:
         with _rare_garbage_collection() as collect:
             while not stopping.is_set():
                 runner.step()
                 collect()
+        wind_down()
         runner.finish()
     finally:
         runner.close()

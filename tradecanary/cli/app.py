@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import demo, history, operate, policy, replay, run, status, topics
+from tradecanary.cli import alerts, demo, history, operate, policy, replay, run, status, topics
 
 app = typer.Typer(
     name="tradecanary",
@@ -29,3 +29,4 @@ app.command()(operate.kill)
 app.command()(operate.unkill)
 app.command()(replay.replay)
 app.add_typer(policy.app, name="policy")
+app.add_typer(alerts.app, name="alerts")
