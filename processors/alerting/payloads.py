@@ -22,7 +22,7 @@ _MARKS = {
     Severity.ERROR: "✖",
     Severity.CRITICAL: "✖✖",
 }
-REPEAT = "Sent again after a restart: if you have seen this key, it is the same alert."
+REPEAT = "It may have been sent before: if you have seen this key, it is the same alert."
 
 
 def webhook_payload(alert: Alert, *, again: bool) -> dict[str, Any]:

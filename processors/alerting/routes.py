@@ -9,7 +9,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -28,7 +29,8 @@ PLACE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"
 _PLACE_RULE = (
     "write env:NAME or file:/path, the place of the secret: it does not belong in this file"
 )
-_SHOWN = frozenset({"kind", "minimum", "strategies", "name", "senders", "timeout_s", "deadline_s"})
+_SHOWN_OF_SENDERS = {"timeout_s", "deadline_s"}
+_SHOWN_OF_ROUTES = {"name", "strategies", "minimum", "senders"}
 _LONGEST = 300
 
 Secret = Annotated[str, StringConstraints(pattern=PLACE)]
@@ -103,6 +105,11 @@ class Route(_Frozen):
     strategies: tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...] = ("*",)
     minimum: Severity = Severity.INFO
     senders: tuple[Name, ...] = Field(min_length=1)
+
+    @field_validator("strategies", "senders", mode="before")
+    @classmethod
+    def _one(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     def takes(self, alert: Alert) -> bool:
         """Return whether the alert goes this way."""
@@ -191,30 +198,38 @@ def read_routes(text: str, origin: str) -> Routes:
 
 def _line(error: ErrorDetails) -> str:
     """One problem: the field, the value where it cannot be a secret, and what is allowed."""
-    path = [part for part in error["loc"] if part not in _KINDS]
+    path = list(error["loc"])
+    kind = _KINDS.get(path.pop(_KIND_AT)) if _is_of_sender(path) else None
     field = ".".join(str(part) for part in path) or "(whole)"
     if error["type"] == "missing":
         return f"  {field}: is missing"
     if error["type"] == "extra_forbidden":
-        return f"  {field}: no such field; allowed: {', '.join(_allowed(error))}"
+        table = kind or (Route if len(path) > 1 else Routes)
+        return f"  {field}: no such field; allowed: {', '.join(table.model_fields)}"
     allowed = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "string_pattern_mismatch" and path[-1] in {"url", "routing_key", "token"}:
+    if error["type"] == "string_pattern_mismatch" and kind is not None:
         allowed = _PLACE_RULE
-    names = {part for part in path if isinstance(part, str)}
     value: object = error["input"]
-    if names & _SHOWN and isinstance(value, str | int | float):
+    if _is_shown(path) and isinstance(value, str | int | float):
         return f"  {field}: was {reprlib.repr(value)}; {allowed}"[:_LONGEST]
     return f"  {field}: {allowed}"[:_LONGEST]
 
 
+_KIND_AT = 2
 _KINDS: dict[int | str, type[_Sender]] = {
-    "slack": Slack, "pagerduty": PagerDuty, "webhook": Webhook,
-}  # fmt: skip
+    "slack": Slack,
+    "pagerduty": PagerDuty,
+    "webhook": Webhook,
+}
 
 
-def _allowed(error: ErrorDetails) -> Any:  # noqa: ANN401 - names of fields
-    path = error["loc"]
-    kinds = [_KINDS[part] for part in path if part in _KINDS]
-    if kinds:
-        return kinds[-1].model_fields
-    return (Route if path[0] == "routes" and len(path) > 1 else Routes).model_fields
+def _is_of_sender(path: list[int | str]) -> bool:
+    """Whether pydantic put the sender's kind between its name and its field."""
+    return path[:1] == ["senders"] and len(path) > _KIND_AT
+
+
+def _is_shown(path: list[int | str]) -> bool:
+    if len(path) <= _KIND_AT:
+        return False
+    shown = _SHOWN_OF_SENDERS if path[0] == "senders" else _SHOWN_OF_ROUTES
+    return path[_KIND_AT] in shown

@@ -30,7 +30,7 @@ class Rule:
 
 def cause_of(decision: Decision) -> str:
     """Return why: `command`, the code of the hold, or the first breached comparison's name."""
-    if decision.command_id:
+    if decision.command_id and (decision.kind, COMMAND) in RULES:
         return COMMAND
     if decision.kind is DecisionKind.HOLD:
         return (
