@@ -108,6 +108,8 @@ class Answer:
 
 
 HANG = Answer(0)
+DROP = Answer(0, body="")
+"""The connection is closed without an answer."""
 
 
 class Receiver:
@@ -170,8 +172,9 @@ class Receiver:
             headers = dict(handler.headers.items())
             self.requests.append(Request(handler.path, headers, body, answer.status))
             self._changed.notify_all()
-        if answer is HANG:
-            self._released.wait(WAIT_S)
+        if not answer.status:
+            if answer is HANG:
+                self._released.wait(WAIT_S)
             handler.close_connection = True
             return
         text = answer.body.encode()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.alerted import (
+    DROP,
     HANG,
     T0_US,
     WAIT_S,
@@ -130,7 +131,7 @@ def test_retry_after_is_obeyed(receiver: Receiver, problems: list[str]) -> None:
     ]
     waits = _Stopwatch()
     http = AlertHttp(
-        _routes(receiver, "deadline_s: 1.5").senders["risk"],
+        _routes(receiver, "deadline_s: 30").senders["risk"],
         stopping=waits,
         failed=problems.append,
         back_off=FAST,
@@ -141,7 +142,7 @@ def test_retry_after_is_obeyed(receiver: Receiver, problems: list[str]) -> None:
     assert Finished(SENT, 4, "") == found
     assert 0.3 == waits.waited_s[0]
     assert waits.waited_s[1] < 0.1
-    assert 0.9 < waits.waited_s[2] <= 1.5
+    assert 10 < waits.waited_s[2] <= 30
 
 
 class _Stopwatch(threading.Event):
@@ -175,7 +176,7 @@ def test_a_receiver_that_hangs_is_left_and_asked_again(
 ) -> None:
     """An attempt ends at its timeout."""
     receiver.plan = [HANG]
-    found = _deliver(_routes(receiver, "timeout_s: 0.2"), problems)
+    found = _deliver(_routes(receiver, "timeout_s: 1.5"), problems)
 
     assert Finished(SENT, 2, "") == found
     assert 1 == len(problems)
@@ -209,7 +210,7 @@ def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -
 def test_it_is_given_up_after_the_deadline(receiver: Receiver, problems: list[str]) -> None:
     """The deadline counts from when the alert was written down, also over a restart."""
     receiver.plan = [Answer(500, body="down")] * 1000
-    found = _deliver(_routes(receiver, "deadline_s: 0.2"), problems)
+    found = _deliver(_routes(receiver, "deadline_s: 1"), problems)
     assert found is not None
     assert (GIVEN_UP, "HTTP 500: down") == (found.outcome, found.problem)
     assert 1 < found.attempts < 100
@@ -306,9 +307,8 @@ def _courier(routes: Routes, problems: list[str]) -> Courier:
 
 def test_deliveries_of_a_sender_keep_their_order(receiver: Receiver, problems: list[str]) -> None:
     """The first one fails for a while; a resolve does not overtake its trigger."""
-    receiver.plan = [Answer(500), HANG, Answer(500)]
-    routes = _routes(receiver, "timeout_s: 0.2")
-    courier = _courier(routes, problems)
+    receiver.plan = [Answer(500), DROP, Answer(500)]
+    courier = _courier(_routes(receiver), problems)
     alerts = alerts_of(
         decision(1, DecisionKind.HALT), decision(2, DecisionKind.RESUME, time_us=T0_US + 5)
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.alerted import (
+    DROP,
     HANG,
     WAIT_S,
     Answer,
@@ -226,13 +227,32 @@ def test_a_log_that_fails_sends_nothing_twice(
     assert ARRIVE == len(_written(log))
 
 
+def test_nothing_is_sent_that_is_not_written_down(
+    log: UnluckyLog, clock: Clock, receiver: Receiver
+) -> None:
+    """No transaction succeeds: nobody is told anything, or a restart would tell it again."""
+    log.troubles = [(Aborted("no"), False)] * 5
+    _write(log, clock, *DECISIONS_MADE)
+    process = _Process(log, clock, _routes(receiver))
+    for _ in range(40):
+        if not log.troubles:
+            break
+        process.runner.step()
+        assert process.courier.wait(WAIT_S)
+    assert [] == log.troubles == receiver.requests
+    process.run()
+    process.die()
+
+    assert ARRIVE == len(receiver.requests)
+
+
 def test_a_receiver_that_is_away_for_a_while_gets_each_once(
     log: UnluckyLog, clock: Clock, receiver: Receiver
 ) -> None:
     """It refuses, hangs, refuses; then everything arrives in order."""
-    receiver.plan = [Answer(500), HANG, Answer(503), Answer(429, (("Retry-After", "0"),))]
+    receiver.plan = [Answer(500), DROP, Answer(503), Answer(429, (("Retry-After", "0"),))]
     _write(log, clock, *(one for one in DECISIONS_MADE if one.strategy == "momentum"))
-    process = _Process(log, clock, _routes(receiver, "timeout_s: 0.2"))
+    process = _Process(log, clock, _routes(receiver))
     process.run()
     process.die()
     names = [_name(body)[1:] for body in receiver.taken()]
