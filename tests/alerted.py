@@ -134,8 +134,10 @@ class Receiver:
                 receiver._answer(self, json.loads(self.rfile.read(length)))
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = False  # closing waits for every answer
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._server.daemon_threads = True  # a test that fails must not hold the process
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     @property
@@ -152,10 +154,12 @@ class Receiver:
         with self._changed:
             return [one.body for one in self.requests if one.answered == 200]
 
-    def until(self, ready: Callable[[Receiver], bool], what: str) -> None:
+    def until(
+        self, ready: Callable[[Receiver], bool], what: str, timeout_s: float = WAIT_S
+    ) -> None:
         """Wait until `ready(self)`; asked again at every request."""
         with self._changed:
-            came = self._changed.wait_for(lambda: ready(self), WAIT_S)
+            came = self._changed.wait_for(lambda: ready(self), timeout_s)
             assert came, f"waiting for {what}: {len(self.requests)} requests came"
 
     def close(self) -> None:
