@@ -90,15 +90,20 @@ class Courier:
                 raise self._broken
             return dict(self._finished)
 
-    def retain(self, ids: frozenset[str]) -> None:
-        """Forget everything else: it was written down, or is somebody else's now."""
+    def keep(self, ids: frozenset[str]) -> frozenset[str]:
+        """Drop what is queued and not among `ids`; return what is left, under way or ended."""
         with self._changed:
             for desk in self._desks.values():
                 kept = [one for one in desk.queue if one[0].id in ids]
                 desk.queue.clear()
                 desk.queue.extend(kept)
-            for known in self._finished.keys() - ids:
-                del self._finished[known]
+            return frozenset(self._ids())
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Forget how these ended: it was written down."""
+        with self._changed:
+            for one in ids:
+                self._finished.pop(one, None)
 
     def wait(self, timeout_s: float) -> bool:
         """Return whether nothing is left to do, waiting at most `timeout_s`."""
@@ -119,7 +124,8 @@ class Courier:
 
     def _ids(self) -> set[str]:
         queued = {one.id for desk in self._desks.values() for one, _ in desk.queue}
-        return queued | {desk.busy for desk in self._desks.values()} | self._finished.keys()
+        busy = {desk.busy for desk in self._desks.values() if desk.busy}
+        return queued | busy | self._finished.keys()
 
     def _work(self, desk: _Desk, http: AlertHttp) -> None:
         try:

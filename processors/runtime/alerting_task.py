@@ -73,6 +73,7 @@ class AlertingTask:
         self._handed_over: list[PendingDelivery] = []
         self._left_over: list[PendingDelivery] = []
         self._has_written = False
+        self._partitions: dict[str, int] = {}
 
     def recover(
         self,
@@ -97,7 +98,7 @@ class AlertingTask:
                 self._positions[place] = _first_start(log, place, now_us - FIRST_LOOK_BACK_US)
                 first = _Known(place.partition, StrategyAlerts(), (), is_changed=True)
                 self._known[f"{_ALL}{place.partition}"] = first
-        self._forget_all_but_pending()
+        self._let_go()
         self._left_over = [one for known in self._known.values() for one in known.pending]
         return self.positions()
 
@@ -105,7 +106,9 @@ class AlertingTask:
         """Hand over what the last transaction wrote down, then take in decisions."""
         # the runner comes here only when that transaction was committed, or there was none
         if self._has_written:
-            self._forget_all_but_pending()
+            self._let_go()
+        for one in (*self._left_over, *self._handed_over):
+            self._partitions[one.id] = self._known[one.alert.strategy].partition
         self._courier.submit(self._left_over, again=True)
         self._courier.submit(self._handed_over)
         self._left_over, self._handed_over, self._has_written = [], [], False
@@ -148,9 +151,18 @@ class AlertingTask:
         alerts = StrategyAlerts(snapshot.number, snapshot.incidents)
         self._known[snapshot.strategy] = _Known(snapshot.partition, alerts, snapshot.pending)
 
-    def _forget_all_but_pending(self) -> None:
-        pending = (one.id for known in self._known.values() for one in known.pending)
-        self._courier.retain(frozenset(pending))
+    def _let_go(self) -> None:
+        """Let the courier drop what is no longer to be sent, and forget what was written down.
+
+        How deliveries of a partition ended that is not ours now is kept: it may come back with
+        nobody having written that down, as it does when the brokers were away.
+        """
+        pending = {one.id for known in self._known.values() for one in known.pending}
+        owned = {place.partition for place in self._positions}
+        left = self._courier.keep(frozenset(pending))
+        self._partitions = {one: p for one, p in self._partitions.items() if one in left}
+        ended = self._courier.finished().keys() - pending
+        self._courier.forget(one for one in ended if self._partitions.get(one) in owned)
 
     def _take_ended(
         self, known: _Known, finished: Mapping[str, Finished], now_us: int

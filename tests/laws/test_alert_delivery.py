@@ -347,11 +347,11 @@ def test_what_was_submitted_is_delivered_once(receiver: Receiver, problems: list
     for _ in range(3):
         courier.submit([one, one], again=True)
     assert courier.wait(WAIT_S)
-    courier.retain(frozenset({one.id}))
+    assert {one.id} == courier.keep(frozenset())
     courier.submit([one])
     assert courier.wait(WAIT_S)
     assert {one.id: Finished(SENT, 1, "")} == courier.finished()
-    courier.retain(frozenset())
+    courier.forget([one.id])
     assert {} == courier.finished()
     courier.stop(WAIT_S)
 

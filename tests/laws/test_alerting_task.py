@@ -353,6 +353,30 @@ def test_a_stop_in_good_order_repeats_nothing(
     assert ARRIVE == len(_written(log))
 
 
+def test_a_partition_that_goes_and_comes_back_is_not_told_twice(
+    log: UnluckyLog, clock: Clock, receiver: Receiver
+) -> None:
+    """What was sent and not yet written down is remembered while the partition is elsewhere."""
+    _write(log, clock, *DECISIONS_MADE)
+    process = _Process(log, clock, _routes(receiver))
+    for _ in range(20):
+        if len(receiver.requests) == ARRIVE:
+            break
+        written = len(_written(log))
+        process.runner.step()
+        assert process.courier.wait(WAIT_S)
+    assert written < ARRIVE == len(receiver.requests), "sent, and not all written down"
+    other = log.consumer(AlertingTask.name, [DECISIONS.name])
+    process.runner.step()
+    process.runner.step()
+    assert 1 == len(process.runner.assigned)
+    other.close()
+    process.run()
+    process.die()
+
+    assert ARRIVE == len(receiver.requests) == len(_written(log))
+
+
 def test_more_than_fit_are_given_up(log: UnluckyLog, clock: Clock, receiver: Receiver) -> None:
     """A receiver that hangs while hundreds wait: the oldest go to dead letters, no record grows."""
     receiver.plan = [HANG]
