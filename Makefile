@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-decisions clean
+.PHONY: help setup demo test bench plots bench-decisions clean
 
 # The demo installs only what it runs, unless everything is installed already.
 DEMO_VENV := $(if $(wildcard .venv/.installed),.venv,.venv-demo)
@@ -23,6 +23,9 @@ bench: .venv/.installed ## throughput and latency on a real Kafka; writes build/
 
 bench-decisions: .venv/.installed ## false rollbacks, and orders until rollback, of the judges and their peers
 	@.venv/bin/python -m benchmarks.decisions $(if $(MARKET_DATA),--market-data $(MARKET_DATA))
+
+plots: .venv/.installed ## the pictures of docs/statistics.md
+	@.venv/bin/python -m benchmarks.statistics_plots
 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -46,4 +49,5 @@ clean: ## remove the environments and everything built
 	fi; \
 	"$(@D)/bin/python" -m pip install --disable-pip-version-check -e '.[$(EXTRA)]' \
 	&& "$(@D)/bin/python" -m tradecanary.processors.aggregation.warm_up \
+	&& { [ '$(EXTRA)' = demo ] || "$(@D)/bin/python" -m tradecanary.backtesting.warm_up; } \
 	&& touch $@ && echo "== $(@D) is ready"

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import routing, trips
+from benchmarks import backtests, routing, trips
 from benchmarks.places import Place
 from tests.kafka.broker import kafka
 
@@ -29,11 +29,13 @@ ROUTED_BATCHES = 2_000 if QUICK else 10_000
 FILL_RATE = 50_000
 BACKGROUND_PER_S = 5_000
 PLAIN_EVENTS = 50_000
+RECORDED_S = 20 if QUICK else 120
 BARS = {
     "aggregate_share_of_raw": ">= 0.6",
     "end_to_end_p50_ms": "< 300",
     "end_to_end_p99_ms": "< 600",
     "route_ns": "< 2000",
+    "backtest_times_recorded_speed": ">= 20",
 }
 
 
@@ -124,6 +126,18 @@ class Bench:
             "end_to_end_trips": len(every),
         }
 
+    def backtest(self) -> None:
+        """A recorded topic taken again, and another policy on it, against the recorded time."""
+        place = Place(self._servers, "backtest")
+        events = RECORDED_S * backtests.PER_S
+        line = self._line(f"playing, then backtesting {events:,} events", events)
+        for name, value in backtests.measure(place, RECORDED_S):
+            if name == "played":
+                self._progress.update(line, completed=value)
+            else:
+                self.figures[name] = value
+        place.remove()
+
     def routing(self) -> None:
         """The call that every order makes."""
         line = self._line("route()", ROUTED_BATCHES // 1000)
@@ -155,6 +169,7 @@ def main() -> None:
         bench = Bench(broker.bootstrap_servers, progress)
         bench.routing()
         bench.throughput()
+        bench.backtest()
         bench.end_to_end()
         bench.plain()
         bench.sizes()

@@ -78,7 +78,10 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """An effect: one record for a topic. Without `partition` murmur2 of the key decides."""
+    """An effect: one record for a topic. Without `partition` murmur2 of the key decides.
+
+    `record` None is a tombstone: compaction forgets the key.
+    """
 
     topic: str
     key: bytes

@@ -75,7 +75,11 @@ class VariantEvidence:
 
 @dataclass(frozen=True, slots=True)
 class StreamEvidence:
-    """One stream of a sequential judge; log e-values as integer micro-nats."""
+    """One stream of a sequential judge; log e-values as integer micro-nats.
+
+    By account: of the last look alone, its p-value calibrated, e = 1 / (2 sqrt(p)); the checks hold
+    p and its limit. `low`, `high`: the largest float where nothing bounds the effect.
+    """
 
     stream: str
     log_e_micro_nats: int

@@ -37,6 +37,20 @@ def event(**changes: Any) -> ExecutionEvent:  # noqa: ANN401 - any field
     return replace(plain, **changes)
 
 
+_ONE_FILLED = tuple(int(status is OrderStatus.FILLED) for status in OrderStatus)
+
+
+def partial(**changes: Any) -> PartialSums:  # noqa: ANN401 - any field
+    """Return the sums of one filled order without measures, with `changes`."""
+    plain = PartialSums(
+        strategy="momentum", region="us", venue="XNAS", variant="stable",
+        version="momentum-1.0.0-9f2c41aa", routing_revision=3, weight_bp=9_500, mode=Mode.LIVE,
+        account="", cohort_us=T0_US, orders=1, markouts=0, status_counts=_ONE_FILLED, late=0,
+        unbenchmarked=0, unacknowledged=0, error_accounts=0, measures=(),
+    )  # fmt: skip
+    return replace(plain, **changes)
+
+
 def random_event(rng: random.Random, source: str, seq: int, time_us: int) -> ExecutionEvent:
     """Return an event out of few groups; one in ten holds an extreme value, maybe a bad one."""
 

@@ -17,15 +17,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tradecanary.backtesting.backtest import backtest
     from tradecanary.producers.kafka_transport import connect
     from tradecanary.producers.publisher import ExecutionPublisher
     from tradecanary.producers.router import OrderRouter
 
-__all__ = ["ExecutionPublisher", "OrderRouter", "connect"]
+__all__ = ["ExecutionPublisher", "OrderRouter", "backtest", "connect"]
 
 _HOMES = {
     "ExecutionPublisher": "tradecanary.producers.publisher",
     "OrderRouter": "tradecanary.producers.router",
+    "backtest": "tradecanary.backtesting.backtest",
     "connect": "tradecanary.producers.kafka_transport",
 }
 

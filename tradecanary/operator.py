@@ -5,6 +5,7 @@ Reads topics only and writes `commands` and `kill-switch`; the decider answers i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,12 +16,17 @@ from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, encode
 from tradecanary.schemas.decisions import Decision
+from tradecanary.schemas.execution import Mode
+from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.partitioning import partition_of
 from tradecanary.schemas.routing import Command, CommandKind, KillSwitch, RouterStatus
-from tradecanary.schemas.topics import COMMANDS, DECISIONS, KILL_SWITCH, ROUTER_STATUS
-from tradecanary.schemas.units import US_PER_S
+from tradecanary.schemas.topics import COMMANDS, DECISIONS, KILL_SWITCH, METRICS, ROUTER_STATUS
+from tradecanary.schemas.units import COHORT_US, US_PER_S
 
 _POLL_S = 0.1
+_RATE_RECORDS = 2_000
+"""So far back in `metrics` is the order rate taken: some minutes at five transactions a second."""
+_FEWEST_COHORTS = 3
 
 
 class Append(Protocol):
@@ -77,6 +83,23 @@ class Operator:
             decision = decode(Decision, record.value)
             if decision.strategy == strategy:
                 yield decision
+
+    def orders_per_s(self, strategy: str) -> float | None:
+        """Return the strategy's LIVE orders a second in the last minutes of `metrics`.
+
+        None when fewer than three seconds with orders are recorded there.
+        """
+        place = TopicPartition(METRICS.name, self._partition(strategy))
+        start = max(self._log.start_offset(place), self._log.end_offset(place) - _RATE_RECORDS)
+        orders: Counter[int] = Counter()
+        for record in self._log.read(place, start):
+            for partial in decode(MetricsBatch, record.value).partials:
+                if partial.strategy == strategy and partial.mode is Mode.LIVE:
+                    orders[partial.cohort_us] += partial.orders
+        if len(orders) < _FEWEST_COHORTS:
+            return None
+        whole = sorted(orders)[1:-1]  # the first and the last may be in part
+        return sum(orders[at] for at in whole) * US_PER_S / (whole[-1] - whole[0] + COHORT_US)
 
     def command(
         self,

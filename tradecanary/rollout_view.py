@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tradecanary.processors.decision.chain import streams_of
 from tradecanary.processors.decision.criteria import limits, p99_us
 from tradecanary.processors.decision.guards import GuardInput, check_guards
 from tradecanary.processors.decision.judges.thresholds import (
@@ -19,6 +20,7 @@ from tradecanary.processors.decision.transitions import CARRYING, ENDED
 from tradecanary.schemas.decisions import Check, RolloutStatus, VariantEvidence
 from tradecanary.schemas.routing import LeaseState
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, MICROS, STABLE, US_PER_MS, US_PER_S
+from tradecanary.stream_view import stream_views
 
 View = dict[str, Any]
 
@@ -77,6 +79,7 @@ def _rollout(strategy: StrategyState, rollout: Rollout, now_us: int) -> View:
             "verdict": judgement.verdict.value,
             "reason": judgement.reason,
             "promotable": rollout.promotable,
+            "streams": stream_views(streams_of(rollout)),
         },
         "guards": [_check(check) for check, _ in found],
         "counts": {

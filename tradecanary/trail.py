@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from tradecanary.schemas.decisions import Decision, DecisionKind, VariantEvidence
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE, US_PER_S
 
@@ -25,6 +27,12 @@ def clock(time_us: int, since_us: int) -> str:
     """Return minutes and seconds since the beginning."""
     seconds = (time_us - since_us) // US_PER_S
     return f"{seconds // 60:02d}:{seconds % 60:02d}"
+
+
+def utc(time_us: int) -> str:
+    """Return a time as ISO 8601, UTC, to the second."""
+    moment = datetime.fromtimestamp(time_us // US_PER_S, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def line(decision: Decision, since_us: int) -> str:

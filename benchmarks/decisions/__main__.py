@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +32,7 @@ PROCESSES = 2
 def main(
     runs: Annotated[int, typer.Option(min=1, help="Runs of every scenario.")] = RUNS,
     only: Annotated[str, typer.Option(help="Only tables with this in their name.")] = "",
+    method: Annotated[list[str] | None, typer.Option(help="Only this method; repeat it.")] = None,
     market_data: Annotated[
         Path | None, typer.Option(help="Directory of recorded markets; none: made-up orders only.")
     ] = None,
@@ -42,7 +43,11 @@ def main(
     """Measure how often judges roll back healthy canaries, and how soon faulty ones."""
     console = Console(width=None if os.isatty(1) else 160)
     every = (*synthetic(), *(recorded(market_data, instrument) if market_data else ()))
-    scenarios = [scenario for scenario in every if only in scenario.table]
+    scenarios = [
+        replace(scenario, methods=tuple(m for m in scenario.methods if not method or m in method))
+        for scenario in every
+        if only in scenario.table
+    ]
     found: list[list[tuple[Answer, ...]]] = [[] for _ in scenarios]
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:

@@ -37,7 +37,7 @@ def _nothing_folded(state: None, _: MatureCohort) -> None:
 
 
 def _thresholds(_: None, stable: VariantEvidence, canary: VariantEvidence) -> Judgement:
-    return JUDGES["thresholds"].judge(None, Thresholds(), stable, canary)
+    return JUDGES["thresholds", "order"].judge(None, Thresholds(), stable, canary)
 
 
 THRESHOLDS: JudgeAdapter[None] = JudgeAdapter(_no_state, _nothing_folded, _thresholds, None)

@@ -18,7 +18,7 @@ SEQUENTIAL = "sequential"
 """The judge with its default tolerance, a tenth of the margin."""
 SEQUENTIAL_EXACT = "sequential, d0 = 0"
 """The same with tolerance 0."""
-_JUDGE = JUDGES["sequential"]
+_JUDGE = JUDGES["sequential", "order"]
 
 
 @dataclass(frozen=True, slots=True)

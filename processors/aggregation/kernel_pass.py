@@ -72,7 +72,8 @@ assert HEADER_BYTES == 10, HEADER_BYTES  # noqa: PLR2004 - a word and two bytes
 
 
 @inlined
-def _is_ours(data: Bytes, at: int, end: int) -> bool:
+def is_ours(data: Bytes, at: int, end: int) -> bool:
+    """Return whether the record at `at..end` has the header of today's contract."""
     return (
         end - at >= HEADER_BYTES
         and load64(data, at) == _HEADER_WORD
@@ -160,7 +161,7 @@ def _compiled(sources: str) -> tuple[Any, Any]:
         for i in range(first, len(ends)):
             start = ends[i - 1] if i else 0
             end = ends[i]
-            if not _is_ours(data, start, end):
+            if not is_ours(data, start, end):
                 return i, OTHER_SCHEMA, bad_count
             if not _has_room(publishers, groups, end - start):
                 return i, FULL, bad_count
@@ -187,4 +188,6 @@ def _digest() -> str:
     return hashlib.sha256(repr((texts, HEADER)).encode()).hexdigest()
 
 
-run, remember = _compiled(_digest())
+SOURCES = _digest()
+"""In the cache key of whatever is compiled from these files."""
+run, remember = _compiled(SOURCES)

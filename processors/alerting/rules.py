@@ -20,7 +20,7 @@ RUN_OUT = "run_out"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row. `{strategy}` in `next_action` is replaced."""
+    """One row. `{strategy}` and `{number}` (of the decision) in `next_action` are replaced."""
 
     severity: Severity
     title: str
@@ -50,7 +50,7 @@ def rule_of(decision: Decision) -> Rule:
 
 
 _LOOK = "tradecanary status {strategy}"
-_WHY = "tradecanary history {strategy}"
+_WHY = "tradecanary explain {strategy}/{number}"
 _FLAT = (
     "The canary gets no new orders. Check that its resting orders and positions are as they "
     "should be; then " + _WHY

@@ -103,7 +103,11 @@ def _resolved(incident: OpenIncident, decision: Decision) -> Alert:
 
 def _about(incident: OpenIncident, decision: Decision, action: AlertAction) -> Alert:
     triggers = action is AlertAction.TRIGGER
-    next_action = rule_of(decision).next_action.replace("{strategy}", decision.strategy)
+    next_action = (
+        rule_of(decision)
+        .next_action.replace("{number}", str(decision.number))
+        .replace("{strategy}", decision.strategy)
+    )
     return Alert(
         key=incident.key,
         strategy=decision.strategy,

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from tradecanary.processors.decision.frontier import Flow
-from tradecanary.processors.decision.judges import JUDGES
+from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.stage import Emit
 from tradecanary.schemas.codec import encode
@@ -93,7 +93,7 @@ def streams_of(rollout: Rollout) -> tuple[StreamEvidence, ...]:
     return (
         ()
         if rollout.started_at_us < 0
-        else JUDGES[settings.kind].streams(rollout.judge_state, settings)
+        else judge_of(rollout.spec).streams(rollout.judge_state, settings)
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from tradecanary.processors.decision.account_totals import Book, merge, of_partials
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.metrics import PartialSums
 from tradecanary.schemas.units import COHORT_US
@@ -45,14 +46,14 @@ class Horizons:
 class Cohort:
     """Both variants' sums of one cohort under one revision; `folded`: its orders were mature.
 
-    `accounts`: the accounts that each variant's orders came from, where the account is the unit.
+    `accounts`: totals by variant and account, where the account is the unit.
     """
 
     cohort_us: int
     revision: int
     folded: bool = False
     variants: dict[str, Sums] = field(default_factory=dict)
-    accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    accounts: dict[str, Book] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -72,9 +73,9 @@ class Cohort:
         variants, accounts = dict(self.variants), dict(self.accounts)
         for variant, group in groups.items():
             variants[variant] = variants.get(variant, Sums()).plus(group, histograms)
-            active = {partial.account for partial in group if partial.account and partial.orders}
-            if active:
-                accounts[variant] = tuple(sorted(active.union(accounts.get(variant, ()))))
+            book = of_partials(group)
+            if book:
+                accounts[variant] = merge((accounts.get(variant, {}), book))
         return replace(self, variants=variants, accounts=accounts)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from tradecanary.processors.decision import cohorts
+from tradecanary.processors.decision import cohorts, keyed
 from tradecanary.processors.decision.cohorts import Cohort, Ripe, Stream
-from tradecanary.processors.decision.judges import JUDGES
+from tradecanary.processors.decision.judges import judge_of
+from tradecanary.processors.decision.keyed import bucket_of
 from tradecanary.processors.decision.model import (
     Burst,
     Money,
@@ -97,7 +98,7 @@ def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Ripened:
     revisions = _with_money(rollout.revisions, found)
     earned = sum(facts.canary.pnl_micros for facts in revisions.values())
     peak = max(rollout.peak_pnl_micros, earned)
-    histograms = JUDGES[rollout.spec.policy.judge.kind].histograms
+    histograms = judge_of(rollout.spec).histograms
     pending = cohorts.add(rollout.pending, found, horizons, at.folded_us, histograms)
     ripe = cohorts.late(found, horizons, at.folded_us, histograms)
     rollout = replace(
@@ -191,11 +192,12 @@ def _counted(phase: PhaseRun, cohort: Cohort) -> PhaseRun:
     mature, accounts = dict(phase.mature), dict(phase.accounts)
     for variant in cohort.variants:
         mature[variant] = mature.get(variant, 0) + cohort.orders(variant)
-    for variant, active in cohort.accounts.items():
+    for variant, book in cohort.accounts.items():
         known = accounts.get(variant, {})
-        new = [account for account in active if account not in known]
+        active = (account for account, totals in book.items() if totals.orders)
+        new = [one for one in active if one not in known.get(bucket_of(one), {})]
         if new:
-            accounts[variant] = known | dict.fromkeys(new)
+            accounts[variant] = keyed.put(known, dict.fromkeys(new))
     return replace(phase, mature=mature, accounts=accounts)
 
 
@@ -210,5 +212,5 @@ def expected_canary_units(rollout: Rollout) -> tuple[float, str]:
     canary_bp, accounts = rollout.canary_bp, rollout.phase.accounts
     if rollout.phase.canary.orders or canary_bp == FULL_WEIGHT_BP:
         return 0.0, "accounts"
-    stable = len(accounts.get(STABLE, ()))
+    stable = keyed.count(accounts.get(STABLE, {}))
     return stable * canary_bp / (FULL_WEIGHT_BP - canary_bp), "accounts"

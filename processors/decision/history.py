@@ -44,13 +44,20 @@ def take_in(history: History, partials: Collection[PartialSums], baseline: str) 
 
     `baseline`: the version that is stable (empty: not known yet, the one seen last).
     """
-    groups: dict[str, list[PartialSums]] = {}
-    for partial in partials:
-        if partial.variant == STABLE and baseline in {"", partial.version}:
-            groups.setdefault(partial.version, []).append(partial)
-    for version, group in sorted(groups.items()):
+    for version, group in of_stable(partials, baseline):
         history = history.of(version)
         history = replace(history, newer=history.newer.plus(group, HISTOGRAMS))
         if history.newer.orders >= GENERATION_ORDERS:
             history = History(version, newer=Sums(), older=history.newer)
     return history
+
+
+def of_stable(
+    partials: Collection[PartialSums], baseline: str
+) -> list[tuple[str, list[PartialSums]]]:
+    """Return the groups of the stable variant by version, only `baseline`'s if one is known."""
+    groups: dict[str, list[PartialSums]] = {}
+    for partial in partials:
+        if partial.variant == STABLE and baseline in {"", partial.version}:
+            groups.setdefault(partial.version, []).append(partial)
+    return sorted(groups.items())

@@ -50,6 +50,7 @@ class Sequential(Frozen):
     `promotion_orders`: canary orders before a promotion; a harm that one order in a thousand
     carries cannot be excluded with fewer than 3000. `allow_foreign`: judge flow of producers
     without sequence numbers, whose losses nobody sees.
+    By account, each account's mean is compared: no tails (`margins.tail_ratio`), no restarts.
     """
 
     kind: Literal["sequential"] = "sequential"

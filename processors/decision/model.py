@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.cohorts import Cohort, Horizons
 from tradecanary.processors.decision.frontier import Flow
 from tradecanary.processors.decision.history import History
 from tradecanary.processors.decision.judges.judge import JudgeState
 from tradecanary.processors.decision.judges.sequential.reference import Reference
+from tradecanary.processors.decision.keyed import Keyed
 from tradecanary.processors.decision.policy import RolloutSpec
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import RolloutStatus, RouterFact, Vector
@@ -83,7 +85,7 @@ class PhaseRun:
     """The phase that runs: its clock, its orders, and the flow's counters when it began.
 
     `all_orders`: of the whole strategy while the clock may run. `mature` and `accounts`: orders
-    and active accounts by variant, from mature cohorts.
+    and (where they are the unit) active accounts by variant, from mature cohorts.
     """
 
     index: int = 0
@@ -96,12 +98,15 @@ class PhaseRun:
     bad_before: int = 0
     foreign_before: int = 0
     mature: dict[str, int] = field(default_factory=dict)
-    accounts: dict[str, dict[str, None]] = field(default_factory=dict)
+    accounts: dict[str, Keyed[None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One attempt to replace stable by a canary; `references`: what each phase froze."""
+    """One attempt to replace stable by a canary.
+
+    `references`: what each phase froze. `judge_state`: of the row that `judge_of(spec)` names.
+    """
 
     spec: RolloutSpec
     starter: str
@@ -146,7 +151,10 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class StrategyState:
-    """One strategy: its chain of decisions, its vector, its routers and its rollout."""
+    """One strategy: its chain of decisions, its vector, its routers and its rollout.
+
+    `accounts`: stable's orders by account, before the rollout that runs.
+    """
 
     strategy: str
     number: int = 0
@@ -165,6 +173,7 @@ class StrategyState:
     orders_at_us: int = -1
     routers: dict[str, RouterSeen] = field(default_factory=dict)
     history: History = field(default_factory=History)
+    accounts: Past = field(default_factory=Past)
     rollout: Rollout | None = None
     answered: tuple[str, ...] = ()
     past: tuple[str, ...] = ()

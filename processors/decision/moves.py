@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from tradecanary.processors.decision.chain import At, Cause, Changed, issue, record
-from tradecanary.processors.decision.judges import JUDGES
+from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.model import (
     Burst,
     PhaseRun,
@@ -74,7 +74,7 @@ def frozen_reference(strategy: StrategyState, rollout: Rollout, index: int) -> R
     """Return the rollout with stable's last orders frozen as the reference of phase `index`."""
     settings, stable = rollout.spec.policy.judge, strategy.history.of(rollout.spec.stable)
     before = rollout.references.get(index - 1)
-    reference = JUDGES[settings.kind].freeze(settings, stable.sums(), before)
+    reference = judge_of(rollout.spec).freeze(settings, stable.sums(), before)
     if reference is None:
         return rollout
     return replace(rollout, references=rollout.references | {index: reference})
@@ -85,7 +85,7 @@ def _admit(strategy: StrategyState, rollout: Rollout, cause: Cause, at: At) -> C
     settings = rollout.spec.policy.judge
     rollout = replace(
         rollout,
-        judge_state=JUDGES[settings.kind].start(settings, rollout.references.get(0)),
+        judge_state=judge_of(rollout.spec).start(settings, rollout.references.get(0)),
         started_at_us=at.now_us,
         canary_since_us=at.now_us,
         salt=hashlib.sha256(seed.encode()).hexdigest()[:16],

@@ -143,7 +143,10 @@ class Cell(Frozen):
 
 
 class RolloutSpec(Frozen):
-    """What `start` asks for: which build replaces which, under which policy."""
+    """What `start` asks for: which build replaces which, under which policy.
+
+    `unit`: what the coin is tossed for, orders or accounts, and so what is compared.
+    """
 
     rollout: Name
     strategy: Name

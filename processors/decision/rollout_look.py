@@ -9,7 +9,7 @@ from tradecanary.processors.decision.commands import gates, next_gate
 from tradecanary.processors.decision.criteria import PhaseAnswer, PhaseCheck, check_phase
 from tradecanary.processors.decision.data import DataProblem, data_problem
 from tradecanary.processors.decision.guards import GuardInput, check_guards
-from tradecanary.processors.decision.judges import JUDGES
+from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Judgement, Verdict
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, frozen_reference
@@ -139,7 +139,7 @@ def judge(rollout: Rollout) -> Judgement:
     stable, canary = rollout.stable.evidence(STABLE), rollout.canary.evidence(CANARY)
     if not stable.orders:
         return Judgement(Verdict.INCONCLUSIVE, promotable=False, reason="no stable orders yet")
-    return JUDGES[settings.kind].judge(rollout.judge_state, settings, stable, canary)
+    return judge_of(rollout.spec).judge(rollout.judge_state, settings, stable, canary)
 
 
 def phase_check(rollout: Rollout) -> PhaseCheck:
@@ -213,7 +213,7 @@ def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
 def _reference_missing(strategy: StrategyState, rollout: Rollout) -> Hold | None:
     """Return how many of stable's orders are missing before the canary can be judged."""
     settings = rollout.spec.policy.judge
-    need = JUDGES[settings.kind].reference_orders(settings)
+    need = judge_of(rollout.spec).reference_orders(settings)
     seen = strategy.history.of(rollout.spec.stable).orders
     if seen >= need:
         return None
@@ -223,7 +223,7 @@ def _reference_missing(strategy: StrategyState, rollout: Rollout) -> Hold | None
 
 def _reference_warning(rollout: Rollout) -> str:
     reference = rollout.references.get(0)
-    costs = JUDGES[rollout.spec.policy.judge.kind].shortcomings(reference)
+    costs = judge_of(rollout.spec).shortcomings(reference)
     orders = reference.orders if reference is not None else 0
     return f"; a small reference of {orders:,} orders: {costs}" if costs else ""
 
@@ -292,5 +292,5 @@ def _watching(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
 def _criteria_roll_back(rollout: Rollout) -> bool:
     policy = rollout.spec.policy
     if policy.criteria == "default":
-        return JUDGES[policy.judge.kind].criteria_roll_back
+        return judge_of(rollout.spec).criteria_roll_back
     return policy.criteria == "roll_back"

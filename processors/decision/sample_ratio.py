@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import lgamma, log
 
+from tradecanary.processors.decision.keyed import count
 from tradecanary.processors.decision.model import Rollout
 from tradecanary.schemas.decisions import Check
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE
@@ -40,7 +41,7 @@ def sample_ratio(rollout: Rollout) -> tuple[Check, str] | None:
         return None
     counts, units = rollout.phase.mature, "orders"
     if rollout.spec.unit == "account":
-        counts = {name: len(seen) for name, seen in rollout.phase.accounts.items()}
+        counts = {name: count(seen) for name, seen in rollout.phase.accounts.items()}
         units = "accounts"
     canary, stable = counts.get(CANARY, 0), counts.get(STABLE, 0)
     if not canary + stable:

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from tradecanary.processors.decision import evidence, frontier, history, routers
+from tradecanary.processors.decision import account_past, evidence, frontier, history, routers
+from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.chain import At, Cause, Changed, send
 from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.commands import in_order, obey
 from tradecanary.processors.decision.frontier import Fit, Flow
-from tradecanary.processors.decision.judges import JUDGES
+from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Terms
 from tradecanary.processors.decision.kills import switched
 from tradecanary.processors.decision.model import LookEvent, PartitionState, Rollout, StrategyState
@@ -132,21 +133,32 @@ def _take_in(
     live = [partial for partial in partials if partial.mode is Mode.LIVE]
     rollout = strategy.rollout
     if live:
-        known = history.take_in(strategy.history, live, _baseline(strategy))
-        strategy = replace(strategy, history=known)
+        strategy = _remembered(strategy, live)
     if rollout is None or rollout.status not in CARRYING:
         return strategy
     if any(partial.orders and evidence.in_scope(rollout, partial) for partial in live):
         strategy = replace(strategy, orders_at_us=at.now_us)
+    past = strategy.accounts.of(rollout.spec.stable)
     folded = evidence.fold(rollout, live, evidence.Moment(passed.folded_us, at.now_us))
     ripened = evidence.ripen(folded.rollout, at.flow.watermark_us)
-    rollout = _judge_folds(ripened.rollout, (*folded.ripe, *ripened.ripe))
+    rollout = _judge_folds(ripened.rollout, (*folded.ripe, *ripened.ripe), past)
     halted = rollout.status is RolloutStatus.HALTED
     closed = strategy.orders_at_us < at.now_us - _ORDERS_RECENT_US
     if passed.clock_us and not (halted or closed or strategy.killed):
         phase = replace(rollout.phase, time_us=rollout.phase.time_us + passed.clock_us)
         rollout = replace(rollout, phase=phase, time_us=rollout.time_us + passed.clock_us)
     return replace(strategy, rollout=rollout)
+
+
+def _remembered(strategy: StrategyState, live: list[PartialSums]) -> StrategyState:
+    """Keep stable's orders; by account only while no rollout runs: its past is that of START."""
+    baseline, rollout = _baseline(strategy), strategy.rollout
+    known = history.take_in(strategy.history, live, baseline)
+    strategy = replace(strategy, history=known)
+    if rollout is not None and rollout.status in CARRYING:
+        return strategy
+    accounts = account_past.take_in(strategy.accounts, live, baseline)
+    return replace(strategy, accounts=accounts)
 
 
 def _baseline(strategy: StrategyState) -> str:
@@ -156,18 +168,15 @@ def _baseline(strategy: StrategyState) -> str:
     return strategy.rollout.spec.stable if strategy.rollout is not None else ""
 
 
-def _judge_folds(rollout: Rollout, ripe: Iterable[Ripe]) -> Rollout:
+def _judge_folds(rollout: Rollout, ripe: Iterable[Ripe], past: Past) -> Rollout:
     settings = rollout.spec.policy.judge
-    revisions = [(found, rollout.revisions[found.cohort.revision]) for found in ripe]
-    folded = JUDGES[settings.kind].fold(
-        rollout.judge_state,
-        settings,
-        [
-            (found, Terms(facts.phase, facts.canary_bp, rollout.references.get(facts.phase)))
-            for found, facts in revisions
-        ],
-    )
-    return replace(rollout, judge_state=folded)
+    found = []
+    for one in ripe:
+        facts = rollout.revisions[one.cohort.revision]
+        reference = rollout.references.get(facts.phase)
+        found.append((one, Terms(facts.phase, facts.canary_bp, reference, past, rollout.salt)))
+    state = judge_of(rollout.spec).fold(rollout.judge_state, settings, found)
+    return replace(rollout, judge_state=state)
 
 
 def _decide(

@@ -160,6 +160,11 @@ def shape_problem(partial: PartialSums) -> str:
     return ""
 
 
+def filled_of(partial: PartialSums) -> int:
+    """Return how many orders of the group were FILLED."""
+    return partial.status_counts[_FILLED]
+
+
 def errors_of(partial: PartialSums) -> int:
     """Return how many orders of the group were REJECTED or TIMED_OUT."""
     return sum(partial.status_counts[index] for index in _ERRORS)

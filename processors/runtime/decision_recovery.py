@@ -23,10 +23,14 @@ from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISION_STATE
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The state as of the last recorded look, and what that look's decider had written."""
+    """The state as of the last recorded look, and what that look's decider had written.
+
+    `parts`: of state that lie in the log; whoever goes on must write them anew or tombstone them.
+    """
 
     state: PartitionState
     effects: tuple[Emit, ...]
+    parts: frozenset[str] = frozenset()
 
 
 def manifests_from(log: Log, partition: int, start: int) -> dict[ManifestName, MetricsBatch]:
@@ -55,22 +59,23 @@ def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:
     return found
 
 
-def looks_from(log: Log, partition: int, start: int) -> Iterator[Look]:
-    """Yield the recorded looks of a partition from offset `start`."""
-    for record in log.read(TopicPartition(DECISION_INPUTS.name, partition), start):
+def looks_from(log: Log, partition: int, start: int, end: int) -> Iterator[Look]:
+    """Yield the recorded looks of a partition from offset `start` up to `end`."""
+    for record in log.read(TopicPartition(DECISION_INPUTS.name, partition), start, end):
         yield decode(Look, record.value)
 
 
-def snapshot_from(log: Log, partition: int) -> tuple[PartitionState, dict[str, int]]:
-    """Return the newest snapshot of a partition, or the initial state read from the beginning."""
+def parts_from(log: Log, partition: int) -> dict[str, DecisionSnapshot]:
+    """Return the newest record of every part of state: a tombstone ends all before it."""
     where = TopicPartition(DECISION_STATE.name, partition)
-    parts = [
-        decode(DecisionSnapshot, record.value)
-        for record in log.read(where, log.start_offset(where))
-        if record.value is not None
-    ]
-    found = restore(parts)
-    return found if found is not None else (initial(partition), {})
+    newest: dict[bytes | None, bytes] = {}
+    for record in log.read(where, log.start_offset(where)):
+        if record.value is None:
+            newest.pop(record.key, None)
+        else:
+            newest[record.key] = record.value
+    parts = (decode(DecisionSnapshot, value) for value in newest.values())
+    return {part.part: part for part in parts}
 
 
 def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
@@ -79,12 +84,15 @@ def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
     `from_start`: fold all looks ever recorded instead of starting at the newest snapshot, and
     return every effect: a replay.
     """
-    state, positions = (initial(partition), {}) if from_start else snapshot_from(log, partition)
+    parts = {} if from_start else parts_from(log, partition)
+    state, positions = restore(parts.values()) or (initial(partition), {})
 
     def start(topic: str) -> int:
         return positions.get(topic, log.start_offset(TopicPartition(topic, partition)))
 
-    looks = looks_from(log, partition, start(DECISION_INPUTS.name))
+    # the end first: what a look names was written before it, and a live decider goes on
+    end = log.end_offset(TopicPartition(DECISION_INPUTS.name, partition))
+    looks = looks_from(log, partition, start(DECISION_INPUTS.name), end)
     manifests = manifests_from(log, partition, start(METRICS.name))
     commands = commands_from(log, partition, start(COMMANDS.name))
     kept: list[Emit] = []
@@ -94,4 +102,4 @@ def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
             kept += effects
         else:
             kept = list(effects)
-    return Recovered(state, tuple(kept))
+    return Recovered(state, tuple(kept), frozenset(parts))

@@ -1,7 +1,7 @@
 """The decision stage under the runner: looks from what was polled, snapshots, recovery.
 
 Each transaction is one look per owned partition. It carries the positions of all owned partitions
-and their state every 10 s; the looks in between are folded again at a restart.
+and what changed of their state every 10 s; the looks in between are folded again at a restart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tradecanary.processors.dead_letters import dead_letter
 from tradecanary.processors.decision.model import LookEvent, PartitionState
 from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
-from tradecanary.processors.decision.snapshot import key_of, snapshots
+from tradecanary.processors.decision.snapshot import Written, key_of, snapshot
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.sums import shape_problem
 from tradecanary.processors.runtime.decision_recovery import recover
@@ -53,6 +53,7 @@ class _Inbox:
     metrics_read: bool = False
     looked_at_us: int = -1
     snapshot_at_us: int = -1
+    written: Written = field(default_factory=dict)
     epoch: int = 0
 
     def is_due(self, now_us: int) -> bool:
@@ -99,7 +100,12 @@ class DecisionTask:
                 )
                 for topic in self.inputs
             }
-            self._inboxes[number] = _Inbox(found.state, starts, epoch=found.state.epoch + 1)
+            self._inboxes[number] = _Inbox(
+                found.state,
+                starts,
+                written=dict.fromkeys(found.parts),
+                epoch=found.state.epoch + 1,
+            )
             positions |= {TopicPartition(topic, number): o for topic, o in starts.items()}
         return positions
 
@@ -231,7 +237,11 @@ class DecisionTask:
         # the looks after this one lie at or behind what is the end now
         looks = self._log.end_offset(TopicPartition(DECISION_INPUTS.name, number))
         positions = self._next_offsets(inbox) | {DECISION_INPUTS.name: looks}
+        made = snapshot(inbox.state, positions, inbox.written)
+        inbox.written = made.written
+        records: dict[str, object] = {part.part: part for part in made.changed}
+        records |= dict.fromkeys(made.gone)
         return [
-            Emit(DECISION_STATE.name, key_of(part), part, part.partition)
-            for part in snapshots(inbox.state, positions)
+            Emit(DECISION_STATE.name, key_of(number, part), record, number)
+            for part, record in records.items()
         ]

@@ -5,7 +5,6 @@ Settings and their reasons: DESIGN 6; the figures were measured on a real broker
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as ClientPartition
 
+from tradecanary.processors.runtime.deadlines import Overdue, within
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.stage import TopicPartition
 
@@ -20,6 +20,8 @@ CALL_S = 5.0
 """How long one call to a broker may take before it is made again."""
 DEADLINE_S = 30.0
 """How long calls are made again in all."""
+SPARE_S = 2.0
+"""How much longer than its own limit a call may take before it is left behind."""
 _CLOSE_S = 10.0
 
 COMMON: Mapping[str, Any] = {
@@ -83,6 +85,10 @@ class Names:
         return ClientPartition(self.outside(place.topic), place.partition, offset)
 
 
+def no_beat() -> None:
+    """Tell nobody that a fetch came back."""
+
+
 def error_of(exception: KafkaException) -> KafkaError:
     """Return the error that the client's exception carries."""
     error: KafkaError = exception.args[0]
@@ -96,11 +102,6 @@ def unavailable(what: str, error: KafkaError) -> Unavailable:
 
 def close_within(close: Callable[[], object], what: str) -> None:
     """Close a client, and leave it behind when that takes more than 10 s (it may never end)."""
-
-    def run() -> None:
-        with suppress(KafkaException):  # a fenced producer has nothing left to abort
-            close()
-
-    thread = threading.Thread(target=run, name=f"close {what}", daemon=True)
-    thread.start()
-    thread.join(_CLOSE_S)
+    # a fenced producer has nothing left to abort, and says so in either way when it is closed
+    with suppress(KafkaException, SystemError, Overdue):
+        within(_CLOSE_S, close, f"closing {what}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
+from tradecanary.processors.runtime.deadlines import within
 from tradecanary.processors.runtime.kafka_clients import (
     CALL_S,
     Names,
     close_within,
     error_of,
+    no_beat,
     unavailable,
 )
 from tradecanary.processors.runtime.log import Aborted, OffsetLost
@@ -73,14 +77,22 @@ class KafkaBatch:
         """Return the key of the record at `index`."""
         return self._messages[index].key()
 
+    def below(self, end: int) -> KafkaBatch:
+        """Return the records below offset `end`, maybe none."""
+        count = bisect_left(range(len(self._messages)), end, key=self.offset)
+        return KafkaBatch(self._partition, self._messages[:count])
+
 
 class Fetcher:
     """Fetches from a client: records by partition, and which partitions are at their end."""
 
-    def __init__(self, client: Consumer, names: Names, linger_s: float) -> None:
+    def __init__(
+        self, client: Consumer, names: Names, linger_s: float, beat: Callable[[], None] = no_beat
+    ) -> None:
         self._client = client
         self._names = names
         self._linger_s = linger_s
+        self._beat = beat
         self._ends: dict[TopicPartition, int] = {}
         self._has_one_topic = False
         self._asked: dict[TopicPartition, ClientPartition] = {}
@@ -105,7 +117,8 @@ class Fetcher:
         """
         for place, end in self._ends.items():
             try:
-                self._client.seek(self._names.client_partition(place, end))
+                at = self._names.client_partition(place, end)
+                within(CALL_S, partial(self._client.seek, at), f"seeking {place}")
             except KafkaException as failure:
                 raise unavailable(f"seeking {place} to {end}", error_of(failure)) from failure
         self._ends.clear()
@@ -119,6 +132,7 @@ class Fetcher:
         messages = self._client.consume(limit, linger_s)
         if not messages and timeout_s > linger_s:
             messages = self._client.consume(1, timeout_s - linger_s)
+        self._beat()
         return messages
 
     def batches(self, messages: list[Message]) -> tuple[KafkaBatch, ...]:
@@ -191,13 +205,14 @@ class KafkaConsumer:
         topics: Sequence[str],
         names: Names,
         linger_s: float = LINGER_S,
+        beat: Callable[[], None] = no_beat,
     ) -> None:
         self._names = names
         self._were_away = False
         self._changed: frozenset[TopicPartition] | None = None
         self._closed = False
         self._client = Consumer({**config, "error_cb": self._on_error})
-        self._fetcher = Fetcher(self._client, names, linger_s)
+        self._fetcher = Fetcher(self._client, names, linger_s, beat)
         self._client.subscribe(
             [names.outside(topic) for topic in topics],
             on_assign=self._on_assign,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from tradecanary.processors.runtime.kafka_clients import (
     Names,
     close_within,
     error_of,
+    no_beat,
     unavailable,
 )
 from tradecanary.processors.runtime.kafka_consumer import (
@@ -52,10 +53,10 @@ class KafkaTail:
     """Follows every partition of whole topics from the beginning, without a group."""
 
     def __init__(
-        self, client: Consumer, places: Sequence[TopicPartition], names: Names, linger_s: float
+        self, client: Consumer, fetcher: Fetcher, places: Sequence[TopicPartition]
     ) -> None:
         self._client = client
-        self._fetcher = Fetcher(client, names, linger_s)
+        self._fetcher = fetcher
         self._unread = set(places)
         self._fetcher.assign(dict.fromkeys(places, OFFSET_BEGINNING))
 
@@ -77,8 +78,8 @@ class KafkaTail:
 class KafkaLog:
     """A `Log` on Kafka. `connection` is what librdkafka needs to reach it, and overrides.
 
-    `prefix` goes before the names of topics, groups and transactional ids. Calls raise
-    Unavailable when the brokers do not answer within 30 s.
+    `prefix` goes before the names of topics, groups and transactional ids; `beat` is called after
+    every fetch. Calls raise Unavailable when the brokers do not answer within 30 s.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class KafkaLog:
         prefix: str = "",
         linger_s: float = LINGER_S,
         slow_commit_s: float = SLOW_COMMIT_S,
+        beat: Callable[[], None] = no_beat,
     ) -> None:
         self._slow_commit_s = slow_commit_s
         self._names = Names(prefix)
         self._linger_s = linger_s
+        self._beat = beat
         self._consumer_config = {**CONSUMER, **connection, **CONSUMER_RULES}
         self._producer_config = {**PRODUCER, **connection, **PRODUCER_RULES}
         self._counts: dict[str, int] = {}
@@ -113,7 +116,7 @@ class KafkaLog:
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaConsumer:
         """Return a new member of `group` on `topics` (assignor `range`)."""
         config = self._consumer_config | {"group.id": self._names.outside(group)}
-        return KafkaConsumer(config, topics, self._names, self._linger_s)
+        return KafkaConsumer(config, topics, self._names, self._linger_s, self._beat)
 
     def producer(self, transactional_id: str) -> KafkaProducer:
         """Return a producer; any earlier one with this id is fenced, its transaction aborted."""
@@ -128,25 +131,33 @@ class KafkaLog:
             for topic in topics
             for index in range(self.partitions(topic))
         ]
-        return KafkaTail(self._new_reader({}), places, self._names, self._linger_s)
+        client = self._new_reader({})
+        return KafkaTail(client, self._fetcher(client), places)
 
     def read(
         self, partition: TopicPartition, start: int = 0, end: int | None = None
     ) -> Iterator[LogRecord]:
         """Yield the committed records from offset `start` up to `end` or the end as of now."""
+        for batch in self.batches(partition, start, end):
+            yield from _records(batch)
+
+    def batches(
+        self, partition: TopicPartition, start: int = 0, end: int | None = None
+    ) -> Iterator[KafkaBatch]:
+        """Yield what `read` yields, without an object per record."""
         with self._reader() as reader:
             first, last = self._watermarks(reader, partition)
             stop = last if end is None else min(end, last)
             start = max(start, first)
             if start >= stop:
                 return
-            fetcher = Fetcher(reader, self._names, self._linger_s)
+            fetcher = self._fetcher(reader)
             fetcher.assign({partition: start})
             for batch in self._batches_to_end(fetcher, partition):
-                for record in _records(batch):
-                    if record.offset >= stop:
-                        return
-                    yield record
+                if batch.last_offset < stop:
+                    yield batch
+                elif batch.first_offset < stop:
+                    yield batch.below(stop)
                 if batch.last_offset >= stop - 1:
                     return
 
@@ -182,6 +193,9 @@ class KafkaLog:
             raise Unavailable(f"looking up the offsets of {partition}: no answer in {CALL_S} s")
         return found
 
+    def _fetcher(self, client: Consumer) -> Fetcher:
+        return Fetcher(client, self._names, self._linger_s, self._beat)
+
     def _new_reader(self, settings: Mapping[str, Any]) -> Consumer:
         group = {"group.id": self._names.outside("reader")}  # never joined: the client wants one
         return Consumer({**self._consumer_config, **settings, **group})
@@ -192,8 +206,17 @@ class KafkaLog:
         reader = self._idle_readers.pop() if self._idle_readers else self._new_reader(READER)
         try:
             yield reader
-        except KafkaException as failure:
+        except (KafkaException, Unavailable) as failure:
+            close_within(reader.close, "a reader")  # whoever met an outage is not lent again
+            if isinstance(failure, Unavailable):
+                raise
             raise unavailable("reading", error_of(failure)) from failure
-        finally:
-            reader.unassign()
-            self._idle_readers.append(reader)
+        except BaseException:
+            self._take_back(reader)
+            raise
+        else:
+            self._take_back(reader)
+
+    def _take_back(self, reader: Consumer) -> None:
+        reader.unassign()
+        self._idle_readers.append(reader)

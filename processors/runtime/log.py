@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from tradecanary.processors.stage import LogRecord, Polled, TopicPartition
+from tradecanary.processors.stage import Batch, LogRecord, Polled, TopicPartition
 
 
 class Fenced(RuntimeError):
@@ -30,6 +30,10 @@ class OffsetLost(RuntimeError):
 
 class Unavailable(RuntimeError):
     """The log did not answer in time: try again under one deadline."""
+
+
+class Hung(RuntimeError):
+    """A call into the client holds for ever: exit, and let a new process go on from the log."""
 
 
 class GroupConsumer(Protocol):
@@ -57,8 +61,10 @@ class TransactionalProducer(Protocol):
     def begin(self) -> None:
         """Open a transaction."""
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
-        """Add a record; without `partition` murmur2 of the key decides."""
+    def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None = None
+    ) -> None:
+        """Add a record (None: a tombstone); without `partition` murmur2 of the key decides."""
 
     def send_offsets(self, positions: Mapping[TopicPartition, int], member: GroupConsumer) -> None:
         """Add the consumer's positions with its group metadata as of now."""
@@ -105,6 +111,11 @@ class Log(Protocol):
         self, partition: TopicPartition, start: int = 0, end: int | None = None
     ) -> Iterator[LogRecord]:
         """Yield the committed records from offset `start` up to `end` or the end as of now."""
+
+    def batches(
+        self, partition: TopicPartition, start: int = 0, end: int | None = None
+    ) -> Iterator[Batch]:
+        """Yield what `read` yields, without an object per record."""
 
     def start_offset(self, partition: TopicPartition) -> int:
         """Return the first offset still kept."""

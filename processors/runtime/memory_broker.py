@@ -110,7 +110,12 @@ class MemoryBroker:
         self._transactions[transactional_id] = _Transaction(self.now_us())
 
     def add(
-        self, transactional_id: str, topic: str, key: bytes, value: bytes, partition: int | None
+        self,
+        transactional_id: str,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        partition: int | None,
     ) -> None:
         """Append a record to the open transaction."""
         transaction = self._transactions[transactional_id]

@@ -113,7 +113,9 @@ class MemoryProducer:
         self._broker.check(self._id, self._epoch)
         self._broker.begin(self._id)
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
+    def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None = None
+    ) -> None:
         """Add a record; raise Fenced."""
         self._broker.check(self._id, self._epoch)
         self._broker.add(self._id, topic, key, value, partition)
@@ -216,15 +218,23 @@ class MemoryLog:
         self, partition: TopicPartition, start: int = 0, end: int | None = None
     ) -> Iterator[LogRecord]:
         """Yield the committed records from offset `start` up to `end` or the end as of now."""
+        for batch in self.batches(partition, start, end):
+            yield from batch.records()
+
+    def batches(
+        self, partition: TopicPartition, start: int = 0, end: int | None = None
+    ) -> Iterator[MemoryBatch]:
+        """Yield what `read` yields, without an object per record."""
         self._broker.expire()
         source = self._broker.partition(partition)
         stop = source.stable_end if end is None else min(end, source.stable_end)
         while (batch := source.read(start, _CHUNK)) is not None:
-            for record in batch.records():
-                if record.offset >= stop:
-                    return
-                yield record
             start = batch.last_offset + 1
+            if batch.last_offset >= stop:
+                batch = batch.below(stop)
+            if not batch.values:
+                return
+            yield batch
 
     def start_offset(self, partition: TopicPartition) -> int:
         """Return the first offset still kept."""

@@ -61,6 +61,12 @@ class MemoryBatch:
         """Return the key of the record at `index`."""
         return self._keys[index]
 
+    def below(self, end: int) -> MemoryBatch:
+        """Return the records below offset `end`, maybe none."""
+        count = bisect_left(self._offsets, end)
+        columns = (self._offsets, self._timestamps_ms, self._keys, self._values)
+        return MemoryBatch(self._partition, *(column[:count] for column in columns))  # type: ignore[arg-type]
+
     def records(self) -> list[LogRecord]:
         """Return the records as objects."""
         topic, partition = self._partition

@@ -144,20 +144,22 @@ class Runner:
 
     def step(self) -> bool:
         """Do one step; return whether anything was read or written."""
+        began_us = self._now_us()
         try:
             return self._step()
         except (Aborted, Doubt, Unavailable) as problem:
-            self._fail(problem)
+            self._fail(problem, began_us)
             return True
 
     def finish(self) -> None:
         """Write what is absorbed in one last transaction, unless it fails: then it never was."""
         if not self._assigned or self._must_recover:
             return
+        began_us = self._now_us()
         try:
             self._transact()
         except (Aborted, Doubt, Unavailable) as problem:
-            self._fail(problem)
+            self._fail(problem, began_us)
 
     def close(self) -> None:
         """Leave the group and release the clients."""
@@ -222,7 +224,7 @@ class Runner:
 
     def _send(self, effects: Sequence[Emit]) -> None:
         for effect in effects:
-            value = encode(effect.record)
+            value = None if effect.record is None else encode(effect.record)
             self._producer.send(effect.topic, effect.key, value, effect.partition)
 
     def _recover(self, assigned: frozenset[TopicPartition]) -> None:
@@ -243,13 +245,16 @@ class Runner:
         self._watcher.recovered(assigned, now_us - started_us, now_us)
         self._crash_point(CrashPoint.AFTER_RECOVER)
 
-    def _fail(self, problem: Exception) -> None:
-        """Prepare recovery; raise Stuck when trouble has gone on without a commit for too long."""
+    def _fail(self, problem: Exception, began_us: int) -> None:
+        """Prepare recovery; raise Stuck when trouble has gone on without a commit for too long.
+
+        `began_us` is when the step that failed began: a long failure is no time without trouble.
+        """
         now_us = self._now_us()
         self._watcher.failed(problem, now_us)
         self._must_recover = True
         since_us, last_us = self._trouble or (now_us, now_us)
-        if now_us - last_us > self._deadline_us:
+        if began_us - last_us > self._deadline_us:
             since_us = now_us
         self._trouble = (since_us, now_us)
         if now_us - since_us > self._deadline_us:

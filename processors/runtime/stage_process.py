@@ -1,6 +1,7 @@
 """One stage as an operating-system process: log, runner, telemetry, signals, exit codes.
 
-Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the brokers were away for too long, or refused;
+Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the brokers were away for too long, or refused, or
+the process stood still, or did not stop within 15 s when told (watchdog.py);
 3 fenced: another process took this slot over, or this one stood still in a transaction (restart it
 only if no other has the slot); 4 a position is no longer in the log: a person must decide.
 137: CRASH_AT=<crash point> was set, for tests.
@@ -8,6 +9,7 @@ only if no other has the slot); 4 a position is no longer in the log: a person m
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
@@ -23,19 +25,22 @@ from confluent_kafka import KafkaException
 from prometheus_client import REGISTRY, start_http_server
 
 from tradecanary.processors.runtime.kafka_log import KafkaLog
-from tradecanary.processors.runtime.log import Fenced, OffsetLost, Unavailable
+from tradecanary.processors.runtime.log import Fenced, Hung, OffsetLost, Unavailable
 from tradecanary.processors.runtime.runner import DEADLINE_US, CrashPoint, Runner, Stuck, go_on
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.task import Task
 from tradecanary.processors.runtime.telemetry import Telemetry
+from tradecanary.processors.runtime.watchdog import Watchdog
 
 OK, FAILED, FENCED, OFFSET_LOST, CRASHED = 0, 1, 3, 4, 137
+_TELL_S = 2.0
 _WARM_UP_STEPS = 50
 _COLLECT_EVERY_US = 10_000_000
 _CODES: Mapping[type[Exception], int] = {
     Fenced: FENCED,
     OffsetLost: OFFSET_LOST,
     Stuck: FAILED,
+    Hung: FAILED,
     Unavailable: FAILED,
     KafkaException: FAILED,
 }
@@ -61,11 +66,12 @@ def run_stage(
     if settings.metrics_port:
         start_http_server(settings.metrics_port, registry=REGISTRY)
     say.info("starting", task=task.name, settings=settings.shown())
-    with _stop_signals() as stopping:
+    watchdog = Watchdog(lambda why: _end(task, say, why))
+    with _stop_signals() as stopping, watchdog:
         try:
             crash_point = crash_point_of(environment)
             _run(
-                task, settings, telemetry, crash_point, stopping,
+                task, settings, telemetry, crash_point, stopping, watchdog.beat,
                 wind_down=wind_down, deadline_us=deadline_us,
             )  # fmt: skip
         except tuple(_CODES) as failure:
@@ -79,18 +85,34 @@ def run_stage(
     return OK
 
 
+def _end(task: Task, say: structlog.typing.FilteringBoundLogger, why: str) -> None:
+    """Say why and where every thread stands, if anybody reads that, and end at once."""
+
+    def tell() -> None:
+        say.error("stopped", task=task.name, kind="StoodStill", problem=why, exit_code=FAILED)
+        faulthandler.dump_traceback()
+
+    telling = threading.Thread(target=tell, daemon=True)  # a full pipe would hold it for ever
+    telling.start()
+    telling.join(_TELL_S)
+    os._exit(FAILED)
+
+
 def _run(
     task: Task,
     settings: Settings,
     telemetry: Telemetry,
     crash_point: Callable[[CrashPoint], None],
     stopping: threading.Event,
+    beat: Callable[[], None],
     *,
     wind_down: Callable[[], None],
     deadline_us: int,
 ) -> None:
     linger_s = settings.poll_linger_ms / 1000
-    log = KafkaLog(settings.connection(), prefix=settings.topic_prefix, linger_s=linger_s)
+    log = KafkaLog(
+        settings.connection(), prefix=settings.topic_prefix, linger_s=linger_s, beat=beat
+    )
     for topic in (*task.inputs, *task.side_inputs):
         log.partitions(topic)  # says at once which topic is not there
     runner = Runner(

@@ -1,4 +1,4 @@
-"""One day on Kafka: eleven canaries at once, an aggregator and a decider killed in the middle.
+"""One day on Kafka: twelve canaries at once, an aggregator and a decider killed in the middle.
 
 It is played once a session; the tests of rollouts, replay and exactly-once each look at it.
 """
@@ -66,7 +66,7 @@ def _play(day: Day, pipeline: Pipeline) -> None:
     watch = pipeline.watch()
     watch.until(lambda: all(watch.status(name) for name in STRATEGIES), "the routers", _BEGIN_S)
     for one in (*FAULTY, CRASHING):
-        pipeline.start(one.strategy, one.policy)
+        pipeline.start(one.strategy, one.policy, unit=one.unit)
     pipeline.start(PROMOTED, HEALTHY)
     others = [name for name in STRATEGIES if name != SECOND]
     watch.until(lambda: all(map(watch.ended, others)), "the ends of the rollouts", _BEGIN_S)

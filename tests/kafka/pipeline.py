@@ -26,7 +26,7 @@ from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, encode
 from tradecanary.schemas.decisions import Decision, RolloutStatus
 from tradecanary.schemas.partitioning import partition_of
-from tradecanary.schemas.routing import Command, CommandKind, RouterStatus
+from tradecanary.schemas.routing import Command, CommandKind, RouterStatus, UnitKind
 from tradecanary.schemas.topics import COMMANDS, DECISIONS, ROUTER_STATUS, TOPICS
 
 TRADECANARY = [sys.executable, "-c", "from tradecanary.cli import app; app()"]
@@ -133,7 +133,13 @@ class Pipeline:
         """Return all records of all topics."""
         return [record for topic in TOPICS for record in self.records(topic.name)]
 
-    def start(self, strategy: str, policy: dict[str, Any], rollout: str = "") -> None:
+    def start(
+        self,
+        strategy: str,
+        policy: dict[str, Any],
+        rollout: str = "",
+        unit: str = UnitKind.ORDER.value,
+    ) -> None:
         """Ask for a rollout; do not wait for the answer."""
         spec = RolloutSpec(
             rollout=rollout or f"{strategy}-1",
@@ -141,6 +147,7 @@ class Pipeline:
             stable=STABLE,
             canary=CANARY,
             policy=Policy.model_validate({"name": strategy, **policy}),
+            unit=UnitKind(unit).value,
         )
         self.command(
             strategy, CommandKind.START, canonical_json(spec.model_dump(mode="json")), "tester"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.kafka.services import Service
+from tradecanary.schemas.routing import UnitKind
 
 _WIDE = {"fill_rate_pp": 100, "latency_pct": 10_000, "slippage_bp": 1_000, "pnl_ratio": -1e9}
 _HALF = {"name": "Half", "weight_bp": 5_000, "min_duration_s": 3, "min_orders": 150}
@@ -67,12 +68,19 @@ class Scenario:
     check: str
     seed: int = 1
     order_horizon_ms: int = 500
+    unit: str = UnitKind.ORDER.value
+    rate: float = 60.0
 
     @property
     def service(self) -> Service:
         """The service that trades it."""
         return Service(
-            self.strategy, self.fault, seed=self.seed, order_horizon_ms=self.order_horizon_ms
+            self.strategy,
+            self.fault,
+            rate=self.rate,
+            seed=self.seed,
+            order_horizon_ms=self.order_horizon_ms,
+            unit=self.unit,
         )
 
 
@@ -93,6 +101,10 @@ FAULTY = (
     ),
     Scenario(
         "weighed", "slow:4", policy() | {"judge": {"kind": "sequential"}}, "latency ", "e_value"
+    ),
+    Scenario(
+        "sticky", "slow:4", policy() | {"judge": {"kind": "sequential"}}, "latency is ",
+        "latency_mean", unit=UnitKind.ACCOUNT.value, rate=120.0,
     ),
     Scenario("silent", "silent:100", policy(), "silent: 0 canary orders ", "silent"),
     Scenario("hanging", "hanging:100", policy(), "error burst: ", "error_burst"),

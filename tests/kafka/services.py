@@ -25,6 +25,7 @@ from tradecanary.producers.simulation.schedule import Schedule
 from tradecanary.producers.simulation.service import ServiceSettings, SimulatedService
 from tradecanary.producers.simulation.synthetic import synthetic_market
 from tradecanary.router_sim import clock_of, strategies
+from tradecanary.schemas.routing import UnitKind
 from tradecanary.schemas.units import US_PER_S
 from tradecanary.world import settings_for
 
@@ -42,6 +43,7 @@ class Service:
     rate: float = 60.0
     seed: int = 1
     order_horizon_ms: int = 500
+    unit: str = UnitKind.ORDER.value
 
 
 def _settings(service: Service) -> ServiceSettings:
@@ -89,6 +91,7 @@ def main(servers: str, prefix: str, wanted: list[Service], name: str = "gateway"
             one.strategy,
             strategies(),
             STABLE,
+            unit=UnitKind(one.unit),
             order_horizon_ms=one.order_horizon_ms,
             markout_horizon_ms=200,
             clock=clock,

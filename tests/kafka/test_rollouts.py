@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.kafka.checks import of
@@ -99,3 +101,21 @@ def test_processes_end_in_good_order(day: Day) -> None:
     """SIGTERM ends stages and services with 0; the crashing canary took its process with it."""
     ended = {"crashing": 137, "services": 0, "aggregation": 0, "decision": 0}
     assert ended == day.exits
+
+
+def test_a_judged_rollout_is_explained_and_planned_from_its_topics(day: Day) -> None:
+    """`explain`, `status` and `plan --strategy` read what the day left behind."""
+    assert day.pipeline is not None
+    cli, last = day.pipeline.cli, day.decisions("weighed")[-1]
+    explained = json.loads(cli("explain", f"weighed/{last.number}", "--json").stdout)
+    newest = cli("explain", "weighed").stdout
+    unknown = cli("explain", "weighed/1000")
+    status = json.loads(cli("status", "weighed", "--json").stdout)
+    planned = json.loads(cli("plan", "aggressive", "--strategy", "weighed", "--json").stdout)
+
+    assert last.hash == explained["hash"]
+    assert explained["streams"] == status["rollout"]["judge"]["streams"]
+    assert "latency_rank" in newest
+    assert (1, True) == (unknown.returncode, "has no decision 1000" in unknown.stderr)
+    assert {"latency", "slippage"} <= {each["effect"]["name"] for each in planned["effects"]}
+    assert planned["orders_per_s"] > 0

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from tests.counting import Counting, copied, produced
 from tests.kafka.bench import KafkaBench
 from tests.kafka.broker import Broker, kafka
+from tests.kafka.waiting import DEADLINE_S, wait_until
 from tests.log_laws import joined
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import GroupConsumer
@@ -25,7 +26,6 @@ from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.topics import EXECUTIONS
 
 ROOT = Path(__file__).parents[2]
-_DEADLINE_S = 40.0
 
 
 @pytest.fixture
@@ -39,14 +39,6 @@ def bench(bootstrap_servers: str, topic_prefix: str) -> Iterator[KafkaBench]:
 def _fill(bench: KafkaBench, count: int, start: int = 0) -> None:
     for number in range(start, start + count):
         bench.append(EXECUTIONS.name, b"key-%d" % number, b"value-%d" % number)
-
-
-def _until(step: Callable[[], object], ready: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _DEADLINE_S
-    while not ready():
-        if time.monotonic() > deadline:
-            pytest.fail(f"waiting for {what}: not there after {_DEADLINE_S:.0f} s")
-        step()
 
 
 def _is_done(bench: KafkaBench) -> bool:
@@ -75,7 +67,7 @@ class _Process:
 
     def lines(self) -> list[dict[str, object]]:
         """Return what it wrote, once it has ended."""
-        out, _ = self.popen.communicate(timeout=_DEADLINE_S)
+        out, _ = self.popen.communicate(timeout=DEADLINE_S)
         return [json.loads(line) for line in out.splitlines()]
 
     def await_line(self, event: str) -> dict[str, object]:
@@ -105,7 +97,7 @@ def test_killed_process_is_continued(bootstrap_servers: str, topic_prefix: str) 
         _Process(bench, "0", CRASH_AT=point) for bench, point in zip(benches, points, strict=True)
     ]
     for process, bench in zip(killed, benches, strict=True):
-        assert CRASHED == process.popen.wait(_DEADLINE_S)
+        assert CRASHED == process.popen.wait(DEADLINE_S)
         process.lines()
         _fill(bench, 5, 20)
     runners = [Runner(Counting(), bench.log, clock_us, timeout_s=0.02) for bench in benches]
@@ -114,9 +106,9 @@ def test_killed_process_is_continued(bootstrap_servers: str, topic_prefix: str) 
         for runner in runners:
             runner.step()
 
-    _until(step, lambda: all(r.assigned for r in runners), "the partitions of the dead members")
+    wait_until(step, lambda: all(r.assigned for r in runners), "the partitions of the dead members")
     for runner, bench in zip(runners, benches, strict=True):
-        _until(runner.step, lambda bench=bench: _is_done(bench), "all records")  # type: ignore[misc]
+        wait_until(runner.step, lambda bench=bench: _is_done(bench), "all records")  # type: ignore[misc]
         runner.close()
         assert 25 == sum(map(len, copied(bench.log).values()))
         bench.close()
@@ -127,12 +119,12 @@ def test_sigterm_ends_in_good_order(bench: KafkaBench) -> None:
     process = _Process(bench, "0")
     process.await_line("recovered")
     _fill(bench, 20)
-    _until(lambda: None, lambda: _is_done(bench), "all records")
+    wait_until(lambda: None, lambda: _is_done(bench), "all records")
     process.stop()
     last = process.lines()[-1]
     started = time.monotonic()
     runner = Runner(Counting(), bench.log, clock_us, slot="1")
-    _until(runner.step, lambda: bool(runner.assigned), "the partitions it left")
+    wait_until(runner.step, lambda: bool(runner.assigned), "the partitions it left")
     runner.close()
 
     assert (0, "stopped", 0) == (process.popen.returncode, last["event"], last["exit_code"])
@@ -151,9 +143,9 @@ def test_second_member_shares_the_work(bench: KafkaBench) -> None:
         for runner in runners:
             runner.step()
 
-    _until(step, lambda: len(runners[0].assigned) == 3, "all partitions")
+    wait_until(step, lambda: len(runners[0].assigned) == 3, "all partitions")
     runners.append(Runner(tasks[1], bench.log, clock_us, slot="1", limit=5, timeout_s=0.02))
-    _until(
+    wait_until(
         step,
         lambda: all(r.assigned for r in runners) and sum(len(r.assigned) for r in runners) == 3,
         "a share for both",
@@ -161,8 +153,8 @@ def test_second_member_shares_the_work(bench: KafkaBench) -> None:
     for _ in range(10):
         step()
     runners.pop(0).close()
-    _until(step, lambda: len(runners[0].assigned) == 3, "all partitions again")
-    _until(runners[0].step, lambda: _is_done(bench), "all records")
+    wait_until(step, lambda: len(runners[0].assigned) == 3, "all partitions again")
+    wait_until(runners[0].step, lambda: _is_done(bench), "all records")
     runners[0].close()
 
     assert tasks[0].recoveries >= 2
@@ -175,11 +167,11 @@ def test_takeover_of_a_slot_fences_the_first(bench: KafkaBench) -> None:
     first.await_line("recovered")
     second = Runner(Counting(), bench.log, clock_us)
     _fill(bench, 5)
-    _until(second.step, lambda: first.popen.poll() is not None, "the end of the first")
-    _until(second.step, lambda: _is_done(bench), "all records")
+    wait_until(second.step, lambda: first.popen.poll() is not None, "the end of the first")
+    wait_until(second.step, lambda: _is_done(bench), "all records")
     second.close()
 
-    assert FENCED == first.popen.wait(_DEADLINE_S)
+    assert FENCED == first.popen.wait(DEADLINE_S)
     assert "Fenced" == first.lines()[-1]["kind"]
 
 
@@ -198,7 +190,7 @@ def test_doubt_after_every_commit_repeats_nothing(bench: KafkaBench) -> None:
     doubtful = KafkaLog(bench.connection, prefix=bench.prefix, slow_commit_s=0.0)
     task = Counting()
     runner = Runner(task, doubtful, clock_us, limit=7)
-    _until(runner.step, lambda: _is_done(bench), "all records")
+    wait_until(runner.step, lambda: _is_done(bench), "all records")
     runner.close()
     doubtful.close()
 
@@ -229,20 +221,20 @@ def test_broker_goes_and_comes_back(broker: Broker, topic_prefix: str) -> None:
         watching = bench.log.consumer("watching", [EXECUTIONS.name])
         watching.start_reading(dict.fromkeys(joined(watching), 0))
         _fill(bench, 20)
-        _until(lambda: None, lambda: _is_done(bench), "all records")
-        _until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of all partitions")
+        wait_until(lambda: None, lambda: _is_done(bench), "all records")
+        wait_until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of all partitions")
         own.kill()
-        _until(lambda: None, lambda: not _ends(watching), "doubt about the ends")
-        process.await_line("failed")  # it has met the outage, not only its end
+        wait_until(lambda: None, lambda: not _ends(watching), "doubt about the ends")
+        process.await_line("failed")  # back at once is test_restart_at_once: a lone broker's limit
         own.start()
-        _until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of idle partitions")
+        wait_until(lambda: None, lambda: len(_ends(watching)) == 3, "the ends of idle partitions")
         _fill(bench, 5, 20)
-        _until(lambda: None, lambda: _is_done(bench), "the records after the restart")
+        wait_until(lambda: None, lambda: _is_done(bench), "the records after the restart")
         process.stop()
         watching.close()
         bench.close()
 
-        assert 0 == process.popen.wait(_DEADLINE_S)
+        assert 0 == process.popen.wait(DEADLINE_S)
         process.lines()
 
 

@@ -8,17 +8,17 @@ from math import pi
 import numpy as np
 import pytest
 
-from tradecanary.processors.decision.judges.accounts import engine, looks
-from tradecanary.processors.decision.judges.accounts.engine import Answer, MeasureAnswer
-from tradecanary.processors.decision.judges.accounts.looks import Looks
-from tradecanary.processors.decision.judges.accounts.permutation import Crossings
-from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
-from tradecanary.processors.decision.judges.accounts.totals import (
+from tradecanary.processors.decision.account_totals import (
     ERRORS,
     UNFILLED,
     AccountTotals,
     Moments,
 )
+from tradecanary.processors.decision.judges.accounts import engine, looks
+from tradecanary.processors.decision.judges.accounts.engine import Answer, MeasureAnswer
+from tradecanary.processors.decision.judges.accounts.looks import Looks
+from tradecanary.processors.decision.judges.accounts.permutation import Crossings
+from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
 from tradecanary.processors.decision.judges.judge import Verdict
 from tradecanary.schemas.units import CANARY, STABLE
 

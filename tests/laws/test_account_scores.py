@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 
@@ -10,22 +11,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.executions import partial
+from tradecanary.processors.decision.account_totals import (
+    ERRORS,
+    PNL,
+    UNFILLED,
+    AccountTotals,
+    Moments,
+    merge,
+    of_partials,
+)
 from tradecanary.processors.decision.judges.accounts.scores import (
     FEWEST_ACCOUNTS,
     FEWEST_ORDERS,
     scores,
     variances,
 )
-from tradecanary.processors.decision.judges.accounts.totals import (
-    ERRORS,
-    UNFILLED,
-    AccountTotals,
-    Moments,
-    merge,
-    of_sums,
-)
-from tradecanary.processors.decision.sums import MeasureTotal, Sums
 from tradecanary.schemas.execution import OrderStatus
+from tradecanary.schemas.metrics import MeasureSums
 
 SLIPPAGE = "slippage_milli_bp"
 _VALUES = st.lists(st.integers(-(1 << 55), 1 << 55), max_size=6)
@@ -56,22 +59,27 @@ def test_totals_merge_in_any_order(values: list[dict[str, list[int]]], random: R
     assert at_once == merge(books) == merge(shuffled) == merge([merge(books[:2]), merge(books[2:])])
 
 
-def test_totals_of_sums() -> None:
-    """Unfilled is all that was not FILLED, errors are REJECTED and TIMED_OUT."""
+def test_totals_of_partial_sums() -> None:
+    """Unfilled is all that was not FILLED, errors are REJECTED and TIMED_OUT; P&L comes apart."""
     counts = {status: index + 1 for index, status in enumerate(OrderStatus)}
-    sums = Sums(
-        orders=sum(counts.values()),
-        statuses=tuple(counts.values()),
-        measures={SLIPPAGE: MeasureTotal(3, 5, 11, {7: 3})},
+    orders = sum(counts.values())
+    pnl = MeasureSums(PNL, 2, -4, 10, (), ())
+    group = partial(
+        account="a",
+        orders=orders,
+        status_counts=tuple(counts.values()),
+        measures=(MeasureSums(SLIPPAGE, 3, 5, 11, (7,), (3,)), pnl),
     )
-    found = of_sums(sums)
-    unfilled = sums.orders - counts[OrderStatus.FILLED]
-    errors = counts[OrderStatus.REJECTED] + counts[OrderStatus.TIMED_OUT]
+    found = of_partials([group, replace(group, account=""), group])["a"]
+    unfilled = 2 * (orders - counts[OrderStatus.FILLED])
+    errors = 2 * (counts[OrderStatus.REJECTED] + counts[OrderStatus.TIMED_OUT])
 
-    assert Moments(3, 5, 11) == found.moments(SLIPPAGE)
-    assert Moments(sums.orders, unfilled, unfilled) == found.moments(UNFILLED)
-    assert Moments(sums.orders, errors, errors) == found.moments(ERRORS)
+    assert Moments(6, 10, 22) == found.moments(SLIPPAGE)
+    assert Moments(2 * orders, unfilled, unfilled) == found.moments(UNFILLED)
+    assert Moments(2 * orders, errors, errors) == found.moments(ERRORS)
     assert Moments() == found.moments("latency_us")
+    assert found == found.without_pnl().plus(found.only_pnl())
+    assert (0, Moments(4, -8, 20)) == (found.only_pnl().orders, found.only_pnl().moments(PNL))
 
 
 def test_variances_are_those_of_the_one_way_layout() -> None:

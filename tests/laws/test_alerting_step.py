@@ -172,7 +172,7 @@ def test_next_actions_are_commands_there_are() -> None:
         for word in re.findall(r"tradecanary ([a-z]+)", rule.next_action)
     }
 
-    assert {"resume", "abort", "status", "history", "unkill", "approve"} <= words
+    assert {"resume", "abort", "status", "explain", "unkill", "approve"} <= words
     assert words <= set(known.commands)
 
 
@@ -183,7 +183,7 @@ def test_an_alert_carries_value_limit_and_next_action() -> None:
     assert ("momentum/3/roll_back:loss_budget", TRIGGER) == (alert.key, alert.action)
     assert (Severity.CRITICAL, (LOSS,)) == (alert.severity, alert.checks)
     assert "Canary rolled back: loss budget used" == alert.title
-    assert "tradecanary history momentum" in alert.next_action
+    assert "tradecanary explain momentum/3" in alert.next_action
     assert ("m-1", "m-2", 500) == (alert.stable, alert.canary, alert.weight_bp)
 
 

@@ -62,9 +62,7 @@ def clock() -> Clock:
 @pytest.fixture
 def log(clock: Clock) -> UnluckyLog:
     """Give a log whose commits fail when told so."""
-    made = UnluckyLog(clock, control=2)
-    made.troubles = []
-    return made
+    return UnluckyLog(clock, control=2)
 
 
 def _routes(receiver: Receiver, settings: str = "deadline_s: 20") -> Routes:

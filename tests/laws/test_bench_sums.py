@@ -17,8 +17,8 @@ from benchmarks.decisions.methods import THRESHOLDS
 from benchmarks.decisions.orders import MEASURED, SCORED, STATUSES, Orders
 from benchmarks.decisions.world import FAULTS
 from tradecanary.processors.decision.cohorts import Cohort
+from tradecanary.processors.decision.judge_settings import Thresholds
 from tradecanary.processors.decision.judges import JUDGES
-from tradecanary.processors.decision.policy import Thresholds
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.execution import VALUE_LIMIT, Mode
 from tradecanary.schemas.histogram import bucket_of
@@ -131,7 +131,7 @@ def test_the_adapter_of_thresholds_is_the_judge_on_pooled_sums() -> None:
         cohorts += [mature.cohort for mature in look.matured]
         stable = _pooled(cohorts, STABLE).evidence(STABLE)
         canary = _pooled(cohorts, CANARY).evidence(CANARY)
-        expected = JUDGES["thresholds"].judge({}, settings, stable, canary)
+        expected = JUDGES["thresholds", "order"].judge(None, settings, stable, canary)
         assert expected == THRESHOLDS.judge(None, look.stable, look.canary)
         verdicts[expected.verdict.value] += 1
 

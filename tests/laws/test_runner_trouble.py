@@ -39,6 +39,20 @@ def test_lasting_trouble_ends_the_process() -> None:
     assert clock.us - started_us < 4_000_000
 
 
+def test_slow_failures_are_lasting_trouble() -> None:
+    """A step that fails only after longer than the deadline is no quiet time in between."""
+    clock = Clock()
+    log = UnluckyLog(clock)
+    log.troubles = [(Unavailable("away"), False)] * 1000
+    log.outage_us = 4_000_000
+    fill(log, 10)
+    runner = new_runner(log, clock, deadline_us=3_000_000)
+    with pytest.raises(Stuck, match="last: away"):
+        _step_through(clock, runner)
+
+    assert len(log.troubles) == 998, "the second failure was the last"
+
+
 def _step_through(clock: Clock, runner: Runner) -> None:
     for _ in range(1000):
         clock.us += 10_000

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tradecanary.processors.decision.account_totals import AccountTotals, Moments
 from tradecanary.processors.decision.judges.accounts import engine
 from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
-from tradecanary.processors.decision.judges.accounts.totals import AccountTotals, Moments
 from tradecanary.processors.decision.judges.judge import Verdict
 from tradecanary.producers.assignment import assign
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE
@@ -51,9 +51,9 @@ class World:
         canary = np.array([assignment[name] == CANARY for name in names])
         rates = random.lognormal(0.0, 1.0, self.accounts)
         usual = 0.3 + 0.7 * random.standard_normal(self.accounts)
-        past = self._orders(self.before, rates, usual, random)
+        past = self.orders_of(self.before, rates, usual, random)
         book_before = book(names, *past)
-        senders, values = self._orders(self.orders, rates, usual + self.harm_bp * canary, random)
+        senders, values = self.orders_of(self.orders, rates, usual + self.harm_bp * canary, random)
         state, at = engine.begin(self.settings), FIRST
         while at <= self.orders:
             now = book(names, senders[:at], values[:at])
@@ -67,12 +67,13 @@ class World:
         return 0
 
     @staticmethod
-    def _orders(
+    def orders_of(
         count: int,
         rates: NDArray[np.float64],
         means: NDArray[np.float64],
         random: np.random.Generator,
     ) -> tuple[_Ints, _Ints]:
+        """Return the sending account of each order, and its slippage in milli-bp."""
         senders = random.choice(len(rates), count, p=rates / rates.sum())
         slippage_bp = means[senders] + random.standard_t(3, count)
         return senders, np.rint(slippage_bp * 1_000).astype(np.int64)

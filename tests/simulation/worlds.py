@@ -71,6 +71,7 @@ class Rollout:
         unit: UnitKind = UnitKind.ORDER,
         orders_per_s: float = 200.0,
         policy: dict[str, Any] | None = None,
+        warm_up_s: float = 2,
     ) -> Rollout:
         """Start a rollout in a new world; the fault is planted at the first `faulty` gateways.
 
@@ -94,7 +95,7 @@ class Rollout:
                 unit=unit,
                 name=f"gateway-{number + 1}",
             )
-        world.run_for(2)
+        world.run_for(warm_up_s)
         spec = RolloutSpec(
             rollout="r1",
             strategy=STRATEGY,

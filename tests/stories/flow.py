@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from math import sqrt
+from statistics import NormalDist
 
 from tradecanary.schemas.decisions import Vector
 from tradecanary.schemas.execution import Mode, OrderStatus
@@ -24,6 +27,7 @@ from tradecanary.schemas.routing import (
 from tradecanary.schemas.units import US_PER_S
 
 _STATUSES = tuple(OrderStatus)
+NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,30 @@ class Figures:
     slippage: float = 1.0
     pnl: float = 2.0
     accounts: int = 63
+
+    def of(self, account: str, cohort_us: int, spread: float) -> Figures:
+        """Return what one order of `account` does, where accounts differ by `spread` bp.
+
+        Half of the variance is the account's own; fills and rejections are drawn too.
+        """
+        if not spread:
+            return self
+
+        def draw(*parts: object) -> float:
+            digest = sha256("/".join(map(str, parts)).encode()).digest()
+            return (int.from_bytes(digest[:8], "big") + 0.5) / (1 << 64)
+
+        def normal(name: str) -> float:
+            own, now = draw(name, account), draw(name, account, cohort_us)
+            return (NORMAL.inv_cdf(own) + NORMAL.inv_cdf(now)) / sqrt(2)
+
+        return replace(
+            self,
+            fill=100.0 * (draw("fill", account, cohort_us) < self.fill / 100),
+            reject=100.0 * (draw("reject", account, cohort_us) < self.reject / 100),
+            latency=self.latency * (1 + 0.1 * normal("latency")),
+            slippage=self.slippage + spread * normal("slippage"),
+        )
 
     def with_(self, name: str, value: str) -> Figures:
         """Return the figures with one of them replaced."""
@@ -80,7 +108,7 @@ class Flow:
     def _partials(
         self, vector: Vector | None, cohort_us: int, words: list[str]
     ) -> tuple[PartialSums, ...]:
-        total, accounts = 200.0, 0
+        total, accounts, spread = 200.0, 0, 0.0
         figures = {"stable": Figures(), "canary": Figures()}
         shares = {"stable": 10_000, "canary": 0}
         versions = {"stable": "momentum-1.0.0-aaaaaaaa", "canary": ""}
@@ -101,6 +129,9 @@ class Flow:
                 accounts = int(value)
                 total = float(accounts)
                 continue
+            if key == "spread":
+                spread = float(value.rstrip("bp"))
+                continue
             variant, name = key.split(".")
             figures[variant] = figures[variant].with_(name, value)
         found = []
@@ -109,8 +140,11 @@ class Flow:
             orders = self._whole(f"{variant} orders", rate) if shares[variant] else 0
             for number in range(orders if accounts else min(orders, 1)):
                 each = 1 if accounts else orders
-                partial = self._partial(vector, variant, versions, shares, cohort_us, each, what)
-                account = f"{variant}-{number}" if accounts else ""
+                # the first accounts are the canary's: a higher weight never moves one back
+                at = number if variant == "canary" else accounts - 1 - number
+                account = f"A{at:04}" if accounts else ""
+                mine = what.of(account, cohort_us, spread)
+                partial = self._partial(vector, variant, versions, shares, cohort_us, each, mine)
                 found.append(replace(partial, account=account))
         return tuple(found)
 

@@ -4,6 +4,7 @@ A story is a text file, one line a thing:
 
     start policy=aggressive          a START command (options: policy, judge, unit, guards.X=Y)
     run 70s canary.reject=5%         orders flow for 70 s of looks, one a second
+    run 60s accounts=400 spread=1bp  by account: an order an account and second, accounts differ
     run 5s foreign=yes               the publisher numbers nothing
     closed 60s                       manifests, but no orders (closed market)
     quiet 20s                        no manifests at all
@@ -169,7 +170,7 @@ class Teller:
             *parents, name = path.split(".")
             place = policy
             for parent in parents:
-                place = place[parent]
+                place = place.setdefault(parent, {})
             place[name] = value.replace("_", " ").split(",") if name == "phases" else value
         return canonical_json(spec | {"policy": policy})
 

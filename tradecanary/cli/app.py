@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from tradecanary.cli import alerts, demo, history, operate, policy, replay, run, status, topics
+from tradecanary.cli import (
+    alerts,
+    backtest,
+    demo,
+    explain,
+    history,
+    operate,
+    plan,
+    policy,
+    replay,
+    run,
+    status,
+    topics,
+)
 
 app = typer.Typer(
     name="tradecanary",
@@ -22,11 +35,14 @@ app.add_typer(run.app, name="run")
 app.command()(operate.start)
 app.command()(status.status)
 app.command()(history.history)
+app.command()(explain.explain)
 for _name, _command in operate.VERBS.items():
     app.command(_name)(_command)
 app.command()(operate.approve)
 app.command()(operate.kill)
 app.command()(operate.unkill)
 app.command()(replay.replay)
+app.command()(backtest.backtest)
+app.command("plan")(plan.plan_command)
 app.add_typer(policy.app, name="policy")
 app.add_typer(alerts.app, name="alerts")

@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from tradecanary import trail
 from tradecanary.cli.decision_json import decision_json
+from tradecanary.cli.explained import explained, explained_json
 from tradecanary.cli.output import Exit, err, fail, out, say_json
 from tradecanary.demo.rollouts import PLANNED, Planned, play, policy
 from tradecanary.schemas.decisions import Decision
-from tradecanary.schemas.units import CANARY, MICROS, STABLE, US_PER_MS
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the decisions as JSON lines.")]
 
@@ -32,7 +31,7 @@ def demo(
     market, simulated time. Takes about 30 s.
     """
     if explain:
-        _explain(explain, seed)
+        _explain(explain, seed, as_json=json)
         return
     last = ""
     if not json:
@@ -80,7 +79,7 @@ def _say(planned: Planned, decision: Decision, since_us: int, *, as_json: bool) 
     out.print(Text(f"  {trail.line(decision, since_us)}", style=style))
 
 
-def _explain(wanted: str, seed: int) -> None:
+def _explain(wanted: str, seed: int, *, as_json: bool) -> None:
     """Play the rollout again (the same seed gives the same bytes) and show one decision."""
     name, _, number = wanted.partition("/")
     planned = next((one for one in PLANNED if one.name == name), None)
@@ -91,30 +90,7 @@ def _explain(wanted: str, seed: int) -> None:
         found = [one for one in play(planned, seed) if one.number == int(number)]
     if not found:
         fail(f"{name} has no decision {number}", Exit.USAGE)
-    decision = found[0]
-    out.print(Text(f"{decision.kind.value}: {decision.reason}", style="bold"))
-    out.print(_figures(decision))
-    for check in decision.evidence.checks:
-        mark = "✖" if check.breached else "✔"
-        out.print(f"  {mark} {check.name} {check.value:,.2f} {check.unit} (limit {check.limit:g})")
-    out.print(
-        f"  look {decision.look}, epoch {decision.epoch}, policy {decision.policy_hash[:8]}\n"
-        f"  hash {decision.hash}\n  after {decision.previous_hash or '(the first)'}"
-    )
-
-
-def _figures(decision: Decision) -> Table:
-    table = Table(box=None)
-    table.add_column("")
-    rows = {"orders": "{0.orders:,}", "filled": "{0.filled:,}", "errors": "{0.errors:,}"}
-    found = [trail.evidence_of(decision, variant) for variant in (STABLE, CANARY)]
-    for variant in (STABLE, CANARY):
-        table.add_column(variant, justify="right")
-    for label, form in rows.items():
-        table.add_row(label, *[form.format(one) for one in found])
-    latencies = [one.latency_total_us / max(1, one.latency_n) / US_PER_MS for one in found]
-    table.add_row("mean latency", *[f"{value:.2f} ms" for value in latencies])
-    slippages = [one.slippage_total_milli_bp / max(1, one.slippage_n) / 1000 for one in found]
-    table.add_row("mean slippage", *[f"{value:.2f} bp" for value in slippages])
-    table.add_row("P&L", *[f"{one.pnl_total_micros / MICROS:,.2f}" for one in found])
-    return table
+    if as_json:
+        say_json({"demo": name} | explained_json(found[0]))
+    else:
+        out.print(explained(found[0]))

@@ -8,10 +8,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from tradecanary.cli.connection import Connection
+from tradecanary.cli.order_flow import File, OrderFlow, OrdersPerS, Strategy, order_flow
 from tradecanary.cli.output import Exit, duration, fail, out, percent, say_json
-from tradecanary.processors.decision.judge_settings import Thresholds
+from tradecanary.processors.decision.judge_settings import Sequential, Thresholds
+from tradecanary.processors.decision.judges.accounts.looks import enough_accounts
+from tradecanary.processors.decision.planning.plan import basis
+from tradecanary.processors.decision.planning.untestable import untestable, waiting
 from tradecanary.processors.decision.policy import Policy, PolicyProblem, preset, read_policy
 from tradecanary.processors.decision.ramps import RAMPS
+from tradecanary.schemas.units import FULL_WEIGHT_BP
 
 app = typer.Typer(no_args_is_help=True, help="Check and show policies: ramps, judges, guards.")
 
@@ -68,18 +74,73 @@ def _thresholds_warnings(policy: Policy, judge: Thresholds) -> list[str]:
     return found
 
 
+def account_warnings(policy: Policy, accounts: int) -> list[str]:
+    """Return in which phases nothing can be shown about a strategy of so many accounts.
+
+    Leaves with REFUSED when that is so in the last phase below 10000: nobody would be promoted.
+    """
+    if isinstance(policy.judge, Thresholds):
+        return ["judge: thresholds judge order by order; routed by account, use sequential"]
+    found, problem = [], ""
+    for phase in policy.ramp:
+        if phase.weight_bp < FULL_WEIGHT_BP:
+            problem = enough_accounts(accounts, phase.weight_bp, policy.judge.alpha)
+            found += [f"phase {phase.name}: {problem}"] if problem else []
+    if problem:
+        fail(f"{policy.name} cannot be tested by account:\n  {found[-1]}", Exit.REFUSED)
+    return found
+
+
+def _tested(policy: Policy, flow: OrderFlow) -> list[str]:
+    """Return what the tests wait for; leaves with REFUSED when the flow cannot bring it."""
+    base = basis(policy, flow.stable, flow.orders_per_s)
+    refused = list(untestable(base))
+    if refused:
+        lines = "\n".join(f"  {line}" for line in refused)
+        fail(
+            f"{policy.name} asks for what cannot be shown with {flow.says}:\n{lines}",
+            Exit.REFUSED,
+        )
+    return list(waiting(base))
+
+
 @app.command()
-def lint(source: _Source, json: _Json = False) -> None:  # noqa: FBT002
+def lint(
+    source: _Source,
+    strategy: Strategy = None,
+    file: File = None,
+    orders_per_s: OrdersPerS = None,
+    accounts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many accounts trade: for strategies routed by account (sticky)."
+        ),
+    ] = None,
+    json: _Json = False,  # noqa: FBT002
+    bootstrap_servers: Connection = None,
+) -> None:
     """Check a policy: exit 0 when it can be used, 1 with field, value and rule when not.
 
-    Example: tradecanary policy lint momentum.yaml
+    Refused too is what cannot be tested: a margin so small that the
+    orders planned for the canary below 100 % would not show even an
+    equal canary to be within it. Without --strategy or --file this is
+    computed with typical orders, 100 a second.
+
+    Example: tradecanary policy lint momentum.yaml --strategy momentum
     """
     policy = load(source)
-    found = warnings(policy)
+    found, flow = warnings(policy), None
+    if accounts is not None:
+        found += account_warnings(policy, accounts)
+    elif isinstance(policy.judge, Sequential):
+        flow = order_flow(strategy, file, orders_per_s, bootstrap_servers)
+        found += _tested(policy, flow)
     if json:
-        say_json({"policy": policy.name, "hash": policy.hash, "warnings": found})
+        facts = {"policy": policy.name, "hash": policy.hash, "flow": flow.says if flow else None}
+        say_json(facts | {"warnings": found})
         return
-    out.print(f"{policy.name}@{policy.hash[:8]} can be used", style="green")
+    tested = f" with {flow.says}" if flow else ""
+    out.print(f"{policy.name}@{policy.hash[:8]} can be used{tested}", style="green")
     for text in found:
         out.print(f"warning: {text}", style="yellow", markup=False)
 

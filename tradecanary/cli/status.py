@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradecanary.cli.connection import Connection, connected
+from tradecanary.cli.explained import streams_table
 from tradecanary.cli.output import Exit, View, duration, fail, figure, out, percent, say_json
 from tradecanary.rollout_view import strategy_view
 
@@ -127,6 +128,8 @@ def _verdict(rollout: View) -> list[RenderableType]:
     lines: list[RenderableType] = [
         Text(f"Judge ({judge['kind']}): {judge['verdict']}: {judge['reason']}")
     ]
+    if judge["streams"]:
+        lines.append(streams_table(judge["streams"]))
     if rollout["outcome"]:
         lines.append(Text(f"Outcome: {rollout['outcome']}", style="bold"))
     counts = ", ".join(f"{value} {name}" for name, value in rollout["counts"].items() if value)

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tradecanary.processors.decision.judges import thresholds
+from tradecanary.processors.decision.judges.accounts.judge import JUDGE as BY_ACCOUNT
 from tradecanary.processors.decision.judges.judge import Judge
-from tradecanary.processors.decision.judges.sequential.judge import JUDGE as SEQUENTIAL
+from tradecanary.processors.decision.judges.sequential.judge import JUDGE as BY_ORDER
+from tradecanary.processors.decision.policy import RolloutSpec
 
-JUDGES: Mapping[str, Judge] = {
-    "sequential": SEQUENTIAL,
-    "thresholds": thresholds.JUDGE,
+JUDGES: Mapping[tuple[str, str], Judge] = {
+    ("sequential", "order"): BY_ORDER,
+    ("sequential", "account"): BY_ACCOUNT,
+    ("thresholds", "order"): thresholds.JUDGE,
+    ("thresholds", "account"): thresholds.JUDGE,
 }
+"""By kind and by the unit that the coin is tossed for, which is the unit of analysis."""
+
+
+def judge_of(spec: RolloutSpec) -> Judge:
+    """Return the row that judges a rollout."""
+    return JUDGES[spec.policy.judge.kind, spec.unit]

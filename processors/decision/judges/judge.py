@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.cohorts import Ripe
 from tradecanary.processors.decision.judge_settings import Sequential, Thresholds
+from tradecanary.processors.decision.judges.accounts.state import AccountsState
 from tradecanary.processors.decision.judges.sequential.reference import Reference
 from tradecanary.processors.decision.judges.sequential.state import SequentialState
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import Check, StreamEvidence, VariantEvidence
 
-JudgeState = SequentialState | None
+JudgeState = SequentialState | AccountsState | None
 Settings = Thresholds | Sequential
 
 
@@ -41,11 +43,16 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What held for the revision that routed some orders: phase, coin and frozen reference."""
+    """What held for the revision that routed some orders: phase, coin and frozen reference.
+
+    `past`: of stable's accounts, as of START; `salt`: of the rollout's coin.
+    """
 
     phase: int
     canary_bp: int
     reference: Reference | None
+    past: Past = field(default_factory=Past)
+    salt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

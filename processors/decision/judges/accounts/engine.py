@@ -18,12 +18,12 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
+from tradecanary.processors.decision.account_totals import Book
 from tradecanary.processors.decision.judges.accounts import looks, permutation
 from tradecanary.processors.decision.judges.accounts.looks import FEWEST_PERMUTATIONS, Looks
 from tradecanary.processors.decision.judges.accounts.permutation import Crossings
 from tradecanary.processors.decision.judges.accounts.scores import scores
 from tradecanary.processors.decision.judges.accounts.settings import MeasureRule, Settings
-from tradecanary.processors.decision.judges.accounts.totals import Book
 from tradecanary.processors.decision.judges.judge import Verdict
 from tradecanary.schemas.units import CANARY, STABLE
 
@@ -34,8 +34,9 @@ class MeasureAnswer:
 
     `effect`: canary less stable, NaN where a variant has no score; `low`, `high`: the effects that
     neither one-sided test refutes at `level`. `p`, `level`: of harm; `p_inferior`,
-    `level_inferior`: of an effect of the margin or more. `relabellings`: behind `p`. `passed`: now
-    or before. `problem`: why `level` cannot be reached whatever the orders did, or empty.
+    `level_inferior`: of an effect of the margin or more. `relabellings`: behind `p`. `orders`: the
+    canary's that were measured. `passed`: now or before. `problem`: why `level` cannot be reached
+    whatever the orders did, or empty.
     """
 
     measure: str
@@ -47,6 +48,7 @@ class MeasureAnswer:
     p_inferior: float
     level_inferior: float
     relabellings: int
+    orders: int
     verdict: Verdict
     passed: bool
     problem: str
@@ -183,6 +185,7 @@ class _Trial:
             p_inferior=p_inferior,
             level_inferior=self.level_inferior,
             relabellings=len(behind.values),
+            orders=canary_orders,
             verdict=_verdict(harmful=p <= self.level, passed=passed),
             passed=passed,
             problem=self._problem(crossings),

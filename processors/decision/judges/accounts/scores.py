@@ -22,7 +22,7 @@ from math import fsum
 import numpy as np
 from numpy.typing import NDArray
 
-from tradecanary.processors.decision.judges.accounts.totals import AccountTotals, Book, Moments
+from tradecanary.processors.decision.account_totals import AccountTotals, Book, Moments
 
 FEWEST_ORDERS = 20
 """Orders before the rollout from which an account has a past."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tradecanary.processors.decision.judges.accounts.totals import ERRORS, UNFILLED
+from tradecanary.processors.decision.account_totals import ERRORS, UNFILLED
 
 WEIGHTS: Mapping[str, float] = {
     UNFILLED: 0.15,

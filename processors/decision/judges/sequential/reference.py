@@ -159,7 +159,7 @@ def _measure_reference(
         counts[bisect_left(edges, bucket)] += total.histogram[bucket]
     mean = total.total / total.n
     bad_99, bad_999 = (990, 999) if measured.bad_sign > 0 else (10, 1)
-    spread = _value(at[900]) - _value(at[100])
+    spread = middle(at[900]) - middle(at[100])
     margin = _margin(measured, settings, mean, spread)
     bare = MeasureReference(
         measure=measured.measure,
@@ -193,8 +193,8 @@ def _edge(at: Mapping[int, int], part: int) -> int:
     return at[part] if part >= _HALF else at[part] - 1
 
 
-def _value(bucket: int) -> float:
-    """The middle of a bucket, in the measure's unit."""
+def middle(bucket: int) -> float:
+    """Return the middle of a bucket, in the measure's unit."""
     away = bucket + 1 if bucket > 0 else bucket - 1
     return (lower_edge(bucket) + lower_edge(away)) / 2 if bucket else 0.0
 
@@ -218,7 +218,7 @@ def _score_shift(
     shift = reference.margin * share
     moved = 0.0
     for bucket, count in histogram.items():
-        x = _value(bucket)
+        x = middle(bucket)
         worse = x * (1 + shift) if reference.relative else x + measured.bad_sign * shift
         there = by_bin[reference.bin_of(bucket_of(round(worse)))]
         moved += count * (there - by_bin[reference.bin_of(bucket)])

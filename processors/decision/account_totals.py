@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tradecanary.processors.decision.sums import Sums
+from tradecanary.processors.decision.sums import errors_of, filled_of
+from tradecanary.schemas.metrics import PartialSums
 
+PNL = "pnl_milli_bp"
+KEPT = frozenset({"latency_us", "slippage_milli_bp", PNL})
+"""The measures that are kept by account: those that are judged."""
 UNFILLED = "unfilled"
 """Measure: 1 for an order that was not FILLED within the horizon, else 0."""
 ERRORS = "errors"
@@ -54,6 +58,20 @@ class AccountTotals:
             measures=merged,
         )
 
+    def without_pnl(self) -> AccountTotals:
+        """Return all but the P&L: what is known of orders at the order horizon."""
+        measures = {name: moments for name, moments in self.measures.items() if name != PNL}
+        return replace(self, measures=measures)
+
+    @property
+    def has_pnl(self) -> bool:
+        """Whether the P&L of any order is known."""
+        return PNL in self.measures
+
+    def only_pnl(self) -> AccountTotals:
+        """Return the P&L and nothing else, no orders either."""
+        return AccountTotals(measures={PNL: self.measures[PNL]} if PNL in self.measures else {})
+
     def moments(self, measure: str) -> Moments:
         """Return the moments of `measure`, UNFILLED and ERRORS too; empty if never measured."""
         if measure == UNFILLED:
@@ -63,19 +81,30 @@ class AccountTotals:
         return self.measures.get(measure, _NOTHING)
 
 
+_NO_ORDERS = AccountTotals()
 Book = Mapping[str, AccountTotals]
 """Totals by account."""
 
 
-def of_sums(sums: Sums) -> AccountTotals:
-    """Return the totals of one account's `sums`; histograms are left out."""
+def of_partials(partials: Iterable[PartialSums]) -> dict[str, AccountTotals]:
+    """Return the totals by account of the groups that name one; histograms are left out."""
+    found: dict[str, AccountTotals] = {}
+    for partial in partials:
+        if partial.account:
+            known = found.get(partial.account, _NO_ORDERS)
+            found[partial.account] = known.plus(_of_partial(partial))
+    return found
+
+
+def _of_partial(partial: PartialSums) -> AccountTotals:
     return AccountTotals(
-        orders=sums.orders,
-        unfilled=sums.orders - sums.filled,
-        errors=sums.errors,
+        orders=partial.orders,
+        unfilled=partial.orders - filled_of(partial),
+        errors=errors_of(partial),
         measures={
-            name: Moments(measure.n, measure.total, measure.total_sq)
-            for name, measure in sums.measures.items()
+            measure.name: Moments(measure.n, measure.total, measure.total_sq)
+            for measure in partial.measures
+            if measure.n and measure.name in KEPT
         },
     )
 

@@ -1,0 +1,111 @@
+"""A strategy's sums by account as shards of its state: each a record of its own, below 512 KiB.
+
+past/<generation>/<bucket>, phase/<variant>/<bucket> (what the judge weighs),
+active/<variant>/<bucket> (who traded), cohort/<time>/<revision>/<variant>/<chunk>. A bucket changes
+when one of its accounts does; a cohort's sums only until its last order is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+
+from pydantic import TypeAdapter
+
+from tradecanary.processors.decision.account_totals import AccountTotals
+from tradecanary.processors.decision.judges.accounts.state import AccountsState
+from tradecanary.processors.decision.keyed import Keyed
+from tradecanary.processors.decision.model import Rollout, StrategyState
+
+CHUNK = 1_000
+"""Accounts of a cohort in one shard: about 300 bytes each."""
+_ROWS = TypeAdapter(dict[str, AccountTotals])
+_NAMES = TypeAdapter(dict[str, None])
+
+Rows = Mapping[str, AccountTotals | None]
+Shard = tuple[object, Rows]
+"""What the shard was made of, by identity, and its rows."""
+
+
+def of(strategy: StrategyState) -> dict[str, Shard]:
+    """Return all shards by name."""
+    return dict(_shards(strategy))
+
+
+def without(strategy: StrategyState) -> StrategyState:
+    """Return the strategy without what lies in shards."""
+    past = replace(strategy.accounts, newer={}, older={})
+    strategy = replace(strategy, accounts=past)
+    rollout = strategy.rollout
+    if rollout is None:
+        return strategy
+    pending = {key: replace(cohort, accounts={}) for key, cohort in rollout.pending.items()}
+    rollout = replace(rollout, pending=pending, phase=replace(rollout.phase, accounts={}))
+    return replace(strategy, rollout=_with_totals(rollout, {}))
+
+
+def dumped(name: str, rows: Rows) -> bytes:
+    """Return the shard as the bytes of its record."""
+    return (_NAMES if name.startswith("active/") else _ROWS).dump_json(dict(rows))  # type: ignore[arg-type]
+
+
+def joined(strategy: StrategyState, payloads: Mapping[str, bytes]) -> StrategyState:
+    """Return the strategy with its shards put back; ValueError or KeyError when they do not fit."""
+    keyed: dict[str, Keyed[AccountTotals]] = {}
+    names: dict[str, Keyed[None]] = {}
+    for name, payload in payloads.items():
+        place, _, index = name.rpartition("/")
+        if name.startswith("active/"):
+            names.setdefault(place, {})[int(index)] = _NAMES.validate_json(payload)
+        else:
+            keyed.setdefault(place, {})[int(index)] = _ROWS.validate_json(payload)
+    newer, older = (keyed.pop(f"past/{generation}", {}) for generation in ("newer", "older"))
+    strategy = replace(strategy, accounts=replace(strategy.accounts, newer=newer, older=older))
+    rollout = strategy.rollout
+    if rollout is None:
+        return strategy
+    active = {place.partition("/")[2]: found for place, found in names.items()}
+    rollout = replace(rollout, phase=replace(rollout.phase, accounts=active))
+    totals: dict[str, Keyed[AccountTotals]] = {}
+    pending = dict(rollout.pending)
+    for place, found in keyed.items():
+        kind, *where = place.split("/")
+        if kind == "phase":
+            totals[where[0]] = found
+            continue
+        key, variant = "/".join(where[:-1]), where[-1]
+        book = {account: one for index in sorted(found) for account, one in found[index].items()}
+        pending[key] = replace(pending[key], accounts=pending[key].accounts | {variant: book})
+    return replace(strategy, rollout=_with_totals(replace(rollout, pending=pending), totals))
+
+
+def _with_totals(rollout: Rollout, totals: dict[str, Keyed[AccountTotals]]) -> Rollout:
+    state = rollout.judge_state
+    if not isinstance(state, AccountsState):
+        return rollout
+    return replace(rollout, judge_state=replace(state, totals=totals))
+
+
+def _shards(strategy: StrategyState) -> Iterator[tuple[str, Shard]]:
+    yield from _buckets("past/newer", strategy.accounts.newer)
+    yield from _buckets("past/older", strategy.accounts.older)
+    rollout = strategy.rollout
+    if rollout is None:
+        return
+    for variant, names in rollout.phase.accounts.items():
+        yield from _buckets(f"active/{variant}", names)
+    if isinstance(rollout.judge_state, AccountsState):
+        for variant, totals in rollout.judge_state.totals.items():
+            yield from _buckets(f"phase/{variant}", totals)
+    for key, cohort in rollout.pending.items():
+        for variant, book in cohort.accounts.items():
+            rest = iter(book.items())
+            for index in range(0, len(book), CHUNK):
+                chunk = book if len(book) <= CHUNK else dict(islice(rest, CHUNK))
+                yield f"cohort/{key}/{variant}/{index // CHUNK}", (book, chunk)
+
+
+def _buckets(place: str, known: Keyed[AccountTotals] | Keyed[None]) -> Iterator[tuple[str, Shard]]:
+    for bucket, rows in known.items():
+        yield f"{place}/{bucket}", (rows, rows)

@@ -1,0 +1,50 @@
+"""A limit for calls into the client, which does not always keep its own.
+
+`send_offsets_to_transaction` waits for ever when the connection to the group's coordinator was
+given up while the brokers restarted (librdkafka issues 5456 and 5511, open in 2.16). A call in C
+cannot be interrupted; it can be left behind in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from tradecanary.processors.runtime.log import Hung, Unavailable
+
+MOST_LEFT_BEHIND = 8
+"""Each keeps a client with its threads and connections: a new process is cheaper than more."""
+_NAME = "client: "
+
+Result = TypeVar("Result")
+
+
+class Overdue(Unavailable):
+    """The call did not come back in time; whatever it uses must not be used again."""
+
+
+def within(limit_s: float, call: Callable[[], Result], what: str) -> Result:
+    """Return what `call` returns, or raise what it raises, in a thread of its own.
+
+    Raises Overdue when it is not back after `limit_s`, and Hung when too many never came back.
+    """
+    outcome: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as failure:  # noqa: BLE001 - raised again where it was called
+            outcome.set_exception(failure)
+
+    threading.Thread(target=run, name=_NAME + what, daemon=True).start()
+    try:
+        return outcome.result(limit_s)
+    except TimeoutError:
+        if outcome.done():
+            return outcome.result()
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith(_NAME)]
+        if len(left) > MOST_LEFT_BEHIND:
+            raise Hung(f"calls that never came back: {', '.join(left)}") from None
+        raise Overdue(f"{what}: no answer within {limit_s:g} s, the call was left behind") from None

@@ -1,0 +1,203 @@
+"""What must hold of every look of the decision stage, whatever it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+from tradecanary.processors.decision.chain import hash_of
+from tradecanary.processors.decision.model import LookEvent, PartitionState, StrategyState
+from tradecanary.processors.decision.transitions import CARRYING, ENDED, TRANSITIONS
+from tradecanary.processors.stage import Emit
+from tradecanary.schemas.decisions import Decision, DecisionKind, Look, RolloutStatus
+from tradecanary.schemas.routing import EVERYWHERE, CellWeights, CommandKind, RoutingWeights
+from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, US_PER_S
+
+_ROWS = {(status, kind, to) for (status, _), (to, kind) in TRANSITIONS.items()}
+_STAYING = {DecisionKind.HOLD, DecisionKind.REISSUE, DecisionKind.KILL, DecisionKind.UNKILL}
+_RISES = {DecisionKind.START, DecisionKind.INCREASE, DecisionKind.PROMOTE}
+_START_FRESH_US = 5 * US_PER_S
+
+
+class Seen:
+    """One strategy before and after one look, with what was emitted for it in between."""
+
+    def __init__(
+        self,
+        name: str,
+        states: tuple[PartitionState, PartitionState],
+        event: LookEvent,
+        effects: tuple[Emit, ...],
+    ) -> None:
+        before, after = states
+        self.event = event
+        self.states = states
+        self.before = before.strategies.get(name) or StrategyState(name)
+        self.after = after.strategies[name]
+        mine = [effect.record for effect in effects if effect.key == name.encode()]
+        self.decisions = [record for record in mine if isinstance(record, Decision)]
+        self.weights = [record for record in mine if isinstance(record, RoutingWeights)]
+        self.commands = [
+            command
+            for command in event.commands
+            if command.strategy == name and command.id not in self.before.answered
+        ]
+        kills = [kill for kill in event.kills if kill.strategy in {name, EVERYWHERE}]
+        self.is_killed = any(kill.killed for kill in kills)
+        self.is_unkilled = any(not kill.killed for kill in kills)
+        self.course_bp = [_canary_bp(self.before.vector.cells if self.before.vector else ())]
+        self.course_bp += [_canary_bp(weights.cells) for weights in self.weights]
+
+    def asks(self, kind: CommandKind) -> bool:
+        """Return whether a new command of this kind came."""
+        return any(command.kind is kind for command in self.commands)
+
+    @property
+    def rises(self) -> bool:
+        """Whether the canary was given more at any moment of the look."""
+        return any(low < high for low, high in pairwise(self.course_bp))
+
+
+def _canary_bp(cells: tuple[CellWeights, ...]) -> int:
+    return sum(w.weight_bp for w in cells[0].weights if w.variant == CANARY) if cells else 0
+
+
+def check(
+    states: tuple[PartitionState, PartitionState], event: LookEvent, effects: tuple[Emit, ...]
+) -> None:
+    """Assert every law of one look."""
+    before, after = states
+    looks = [effect.record for effect in effects if isinstance(effect.record, Look)]
+    assert [before.look + 1] == [look.number for look in looks]
+    assert after.recorded_at_us >= before.recorded_at_us
+    assert before.strategies.keys() <= after.strategies.keys(), "nothing is forgotten"
+    for name in after.strategies:
+        seen = Seen(name, states, event, effects)
+        for law in LAWS:
+            law(seen)
+
+
+def _moves_along_the_table(seen: Seen) -> None:
+    """A status changes along TRANSITIONS, or by a START of something new."""
+    rollout = seen.before.rollout
+    status = rollout.status if rollout else RolloutStatus.ROLLED_BACK
+    for decision in seen.decisions:
+        begins = (
+            decision.kind is DecisionKind.HOLD
+            and status in ENDED
+            and decision.status is RolloutStatus.PENDING
+        )
+        stays = decision.status is status and decision.kind in _STAYING
+        assert begins or stays or (status, decision.kind, decision.status) in _ROWS, decision
+        status = decision.status
+    last = seen.after.rollout
+    assert status is (last.status if last else RolloutStatus.ROLLED_BACK)
+
+
+def _weights_are_whole(seen: Seen) -> None:
+    """Every vector shares all orders out, in every cell."""
+    for weights in seen.weights:
+        for cell in weights.cells:
+            assert FULL_WEIGHT_BP == sum(weight.weight_bp for weight in cell.weights)
+            assert all(weight.weight_bp >= 0 for weight in cell.weights)
+
+
+def _numbers_rise(seen: Seen) -> None:
+    """Decisions are numbered without a hole; a revision never goes back, nor changes its cells."""
+    numbers = [seen.before.number, *(decision.number for decision in seen.decisions)]
+    assert all(low + 1 == high for low, high in pairwise(numbers))
+    assert numbers[-1] == seen.after.number
+    revisions = [seen.before.revision, *(weights.revision for weights in seen.weights)]
+    assert all(low <= high for low, high in pairwise(revisions))
+    assert revisions[-1] == seen.after.revision
+    cells = {seen.before.revision: seen.before.vector.cells} if seen.before.vector else {}
+    for weights in seen.weights:
+        assert weights.cells == cells.setdefault(weights.revision, weights.cells)
+
+
+def _chain_verifies(seen: Seen) -> None:
+    """Every decision names the one before it, by its hash."""
+    last = seen.before.last_hash
+    for decision in seen.decisions:
+        assert (last, hash_of(decision)) == (decision.previous_hash, decision.hash)
+        last = decision.hash
+    assert last == seen.after.last_hash
+
+
+def _every_command_is_answered_once(seen: Seen) -> None:
+    """A new command has exactly one decision, one that came before has none."""
+    answers = [decision.command_id for decision in seen.decisions if decision.command_id]
+    assert sorted({command.id for command in seen.commands}) == sorted(answers)
+
+
+def _abort_and_kill_outrank(seen: Seen) -> None:
+    """In the look of an abort or a kill nothing rises, and an abort leaves the canary nothing.
+
+    A kill that ended in the same look leaves its halt: what was running waits for a person.
+    """
+    if seen.is_killed:
+        rollout = seen.before.rollout
+        asked = seen.asks(CommandKind.RESUME) or seen.asks(CommandKind.START)
+        was_running = rollout is not None and rollout.status in CARRYING
+        assert not seen.rises or not (seen.after.killed or (was_running and not asked))
+    if not seen.asks(CommandKind.ABORT):
+        return
+    kinds = [command.kind for command in seen.commands]
+    after = kinds[len(kinds) - kinds[::-1].index(CommandKind.ABORT) :]
+    if CommandKind.START not in after:
+        assert not seen.rises
+        assert 0 == seen.course_bp[-1]
+
+
+def _no_rise_under_a_hold(seen: Seen) -> None:
+    """Halted, killed or frozen: the canary is given no more until somebody ends that."""
+    rollout = seen.before.rollout
+    if seen.before.killed and not seen.is_unkilled:
+        assert not seen.rises
+    if seen.before.frozen and not seen.asks(CommandKind.UNFREEZE):
+        assert not seen.rises
+    if rollout is not None and rollout.status is RolloutStatus.HALTED:
+        assert not seen.rises or seen.asks(CommandKind.RESUME) or seen.asks(CommandKind.START)
+    last = seen.after.rollout
+    assert not (seen.after.killed and last and last.status is RolloutStatus.ACTIVE)
+
+
+def _no_rise_on_old_data(seen: Seen) -> None:
+    """The decider itself raises nothing on data older than the policy's limit, or on none."""
+    flow, rollout = seen.states[1].flow, seen.after.rollout
+    for decision in seen.decisions:
+        if decision.kind not in _RISES or decision.command_id:
+            continue
+        assert flow is not None
+        assert rollout is not None
+        limit_us = rollout.spec.policy.data.stale_hold_s * US_PER_S
+        limit_us = _START_FRESH_US if decision.kind is DecisionKind.START else limit_us
+        assert flow.partitions
+        assert flow.data_age_us(seen.states[1].recorded_at_us) <= limit_us
+
+
+def _an_end_is_an_end(seen: Seen) -> None:
+    """After promotion or roll-back nothing moves until the next START."""
+    rollout, vector = seen.before.rollout, seen.before.vector
+    if rollout is None or rollout.status not in ENDED or seen.asks(CommandKind.START):
+        return
+    ended = seen.after.rollout
+    assert ended is not None
+    assert replace(rollout, revisions={}) == replace(ended, revisions={}), "REARM adds a revision"
+    assert (vector is None) == (seen.after.vector is None)
+    for weights in seen.weights:
+        assert vector is not None
+        assert (vector.cells, vector.baseline) == (weights.cells, weights.baseline)
+
+
+LAWS = (
+    _moves_along_the_table,
+    _weights_are_whole,
+    _numbers_rise,
+    _chain_verifies,
+    _every_command_is_answered_once,
+    _abort_and_kill_outrank,
+    _no_rise_under_a_hold,
+    _no_rise_on_old_data,
+    _an_end_is_an_end,
+)
