@@ -19,7 +19,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from tradecanary.schemas import decisions, execution, metrics, routing
+from tradecanary.schemas import alerts, decisions, execution, metrics, routing
 from tradecanary.schemas.strict import Walk, walker
 from tradecanary.schemas.writing import Write, writer
 
@@ -38,6 +38,8 @@ _NAMES: dict[type[Any], str] = {
     decisions.Look: "look",
     decisions.DecisionSnapshot: "decision_snapshot",
     decisions.DeadLetter: "dead_letter",
+    alerts.AlertingSnapshot: "alerting_snapshot",
+    alerts.AlertDelivery: "alert_delivery",
 }
 CONTRACTS: tuple[type[Any], ...] = tuple(_NAMES)
 

@@ -127,7 +127,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One link of a strategy's hash chain: what changed, why, on which evidence."""
+    """One link of a strategy's hash chain: what changed, why, on which evidence.
+
+    `hold`: the code of what holds the rollout after it, empty when nothing does.
+    """
 
     strategy: str
     number: int
@@ -147,6 +150,7 @@ class Decision:
     command_id: str
     previous_hash: str
     hash: str
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 `metrics`, `commands`, `router-status`, `decision-inputs`, `decisions` and `decision-state` share
 one partition count and one partitioner (murmur2 of the strategy), so that one decider owns all
-that concerns a strategy.
+that concerns a strategy; `alerting-state` and `alerts` follow `decisions`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tradecanary.schemas.alerts import AlertDelivery, AlertingSnapshot
 from tradecanary.schemas.decisions import DeadLetter, Decision, DecisionSnapshot, Look
 from tradecanary.schemas.execution import ExecutionEvent
 from tradecanary.schemas.metrics import AggregationSnapshot, MetricsBatch
@@ -126,6 +127,12 @@ DECISION_STATE = _compact(
     "decision-state", DecisionSnapshot, "partition and part", Sizing.CONTROL,
     "decision -> decision",
 )  # fmt: skip
+ALERTING_STATE = _compact(
+    "alerting-state", AlertingSnapshot, "strategy", Sizing.CONTROL, "alerting -> alerting"
+)  # fmt: skip
+ALERTS = _delete(
+    "alerts", AlertDelivery, "strategy", Sizing.CONTROL, 3650, "alerting -> people"
+)  # fmt: skip
 ROUTING_WEIGHTS = _compact(
     "routing-weights", RoutingWeights, "strategy", Sizing.SINGLE, "decision -> routers",
     append_time=True,
@@ -140,5 +147,6 @@ DEAD_LETTERS = _delete(
 
 TOPICS: tuple[Topic, ...] = (
     EXECUTIONS, METRICS, AGGREGATION_STATE, COMMANDS, ROUTER_STATUS, DECISION_INPUTS,
-    DECISIONS, DECISION_STATE, ROUTING_WEIGHTS, KILL_SWITCH, DEAD_LETTERS,
+    DECISIONS, DECISION_STATE, ALERTING_STATE, ALERTS, ROUTING_WEIGHTS, KILL_SWITCH,
+    DEAD_LETTERS,
 )  # fmt: skip

@@ -147,6 +147,7 @@ def record(
         command_id=cause.command_id,
         previous_hash=strategy.last_hash,
         hash="",
+        hold=rollout.hold if rollout else "",
     )
     decision = replace(decision, hash=hash_of(decision))
     strategy = replace(strategy, number=decision.number, last_hash=decision.hash)

@@ -33,6 +33,9 @@ from tradecanary.processors.runtime.task import Task
 from tradecanary.processors.stage import Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import encode
 
+DEADLINE_US = 60_000_000
+"""How long a process goes on without a transaction that succeeds."""
+
 
 class CrashPoint(StrEnum):
     """Where a test may stop the process: after which step."""
@@ -105,7 +108,7 @@ class Runner:
         watcher: Watcher | None = None,
         limit: int = 2000,
         timeout_s: float = 0.1,
-        deadline_us: int = 60_000_000,
+        deadline_us: int = DEADLINE_US,
     ) -> None:
         self._task = task
         self._log = log

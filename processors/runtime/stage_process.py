@@ -26,7 +26,7 @@ from prometheus_client import REGISTRY, start_http_server
 
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Fenced, Hung, OffsetLost, Unavailable
-from tradecanary.processors.runtime.runner import CrashPoint, Runner, Stuck, go_on
+from tradecanary.processors.runtime.runner import DEADLINE_US, CrashPoint, Runner, Stuck, go_on
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.task import Task
 from tradecanary.processors.runtime.telemetry import Telemetry
@@ -46,10 +46,19 @@ _CODES: Mapping[type[Exception], int] = {
 }
 
 
-def run_stage(task: Task, settings: Settings, environment: Mapping[str, str] | None = None) -> int:
+def run_stage(
+    task: Task,
+    settings: Settings,
+    environment: Mapping[str, str] | None = None,
+    *,
+    wind_down: Callable[[], None] = lambda: None,
+    deadline_us: int = DEADLINE_US,
+) -> int:
     """Run `task` on Kafka until it is told to stop; return the process's exit code.
 
-    Must be called from the main thread: it takes SIGTERM and SIGINT. Bugs of ours are raised.
+    `wind_down` is called before the last transaction; after `deadline_us` without any that
+    succeeded the process ends. Must be called from the main thread: it takes SIGTERM and SIGINT.
+    Bugs of ours are raised.
     """
     environment = os.environ if environment is None else environment
     say = json_lines().bind(slot=settings.slot)
@@ -60,7 +69,11 @@ def run_stage(task: Task, settings: Settings, environment: Mapping[str, str] | N
     watchdog = Watchdog(lambda why: _end(task, say, why))
     with _stop_signals() as stopping, watchdog:
         try:
-            _run(task, settings, telemetry, crash_point_of(environment), stopping, watchdog.beat)
+            crash_point = crash_point_of(environment)
+            _run(
+                task, settings, telemetry, crash_point, stopping, watchdog.beat,
+                wind_down=wind_down, deadline_us=deadline_us,
+            )  # fmt: skip
         except tuple(_CODES) as failure:
             code = next(code for kind, code in _CODES.items() if isinstance(failure, kind))
             say.error(
@@ -92,6 +105,9 @@ def _run(
     crash_point: Callable[[CrashPoint], None],
     stopping: threading.Event,
     beat: Callable[[], None],
+    *,
+    wind_down: Callable[[], None],
+    deadline_us: int,
 ) -> None:
     linger_s = settings.poll_linger_ms / 1000
     log = KafkaLog(
@@ -107,12 +123,14 @@ def _run(
         crash_point=crash_point,
         watcher=telemetry,
         limit=settings.poll_records,
+        deadline_us=deadline_us,
     )
     try:
         with _rare_garbage_collection() as collect:
             while not stopping.is_set():
                 runner.step()
                 collect()
+        wind_down()
         runner.finish()
     finally:
         runner.close()

@@ -12,6 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from tradecanary.processors.stage import Emit, Polled, TopicPartition
+from tradecanary.schemas.alerts import AlertDelivery, AlertingSnapshot
 from tradecanary.schemas.decisions import DeadLetter, Decision, Look
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.routing import RoutingWeights
@@ -60,6 +61,7 @@ class Telemetry:
         self._failures = made.counter("failures", "Transactions that failed", "kind")
         self._aggregation = _AggregationFigures(made)
         self._decision = _DecisionFigures(made)
+        self._alerting = _AlertingFigures(made)
         self._dead_letters = made.counter("dead_letters", "Records set aside", "topic")
 
     def polled(self, polled: Polled, now_us: int) -> None:
@@ -87,6 +89,11 @@ class Telemetry:
             elif isinstance(record, Decision):
                 self._decision.decided(record)
                 self._say("decision", **decision_facts(record))
+            elif isinstance(record, AlertingSnapshot):
+                self._alerting.waits(record)
+            elif isinstance(record, AlertDelivery):
+                self._alerting.ended(record)
+                self._say("alert", **alert_facts(record))
             elif isinstance(record, DeadLetter):
                 self._dead_letters.labels(topic=record.topic).inc()
 
@@ -176,6 +183,52 @@ class _DecisionFigures:
             self._e_value.labels(strategy=decision.strategy, stream=each.stream).set(
                 each.log_e_micro_nats / 1e6
             )
+
+
+class _AlertingFigures:
+    """What the records of deliveries say."""
+
+    def __init__(self, made: _Figures) -> None:
+        self._ended = made.counter("alerts", "Deliveries that ended", "sender", "outcome")
+        self._pending = made.gauge("alerts_pending", "Deliveries still to be made", "strategy")
+
+    def waits(self, snapshot: AlertingSnapshot) -> None:
+        self._pending.labels(strategy=snapshot.strategy).set(len(snapshot.pending))
+
+    def ended(self, delivery: AlertDelivery) -> None:
+        self._ended.labels(sender=delivery.sender, outcome=delivery.outcome.value).inc()
+
+
+class AttemptFigures:
+    """Attempts to deliver an alert that failed: told at once, not when they are written down."""
+
+    def __init__(self, registry: CollectorRegistry, say: Say) -> None:
+        self._say = say
+        self._failed = _Figures(registry).counter(
+            "alert_attempts_failed", "Attempts to deliver an alert that failed", "sender"
+        )
+
+    def failed(self, sender: str, problem: str) -> None:
+        """Count and say one."""
+        self._failed.labels(sender=sender).inc()
+        self._say("alert not delivered", sender=sender, problem=problem)
+
+
+def alert_facts(delivery: AlertDelivery) -> dict[str, Any]:
+    """Return what the line of a delivery says."""
+    alert = delivery.alert
+    return {
+        "sender": delivery.sender,
+        "outcome": delivery.outcome.value,
+        "attempts": delivery.attempts,
+        "problem": delivery.problem,
+        "key": alert.key,
+        "action": alert.action.value,
+        "severity": alert.severity.value,
+        "strategy": alert.strategy,
+        "number": alert.number,
+        "title": alert.title,
+    }
 
 
 def decision_facts(decision: Decision) -> dict[str, Any]:

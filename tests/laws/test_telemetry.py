@@ -2,15 +2,22 @@
 
 from prometheus_client import CollectorRegistry
 
+from tests.alerted import alerts_of, rolled_back
 from tests.counting import Counting
 from tradecanary.processors.runtime.log import Aborted
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import Runner
-from tradecanary.processors.runtime.telemetry import Telemetry
+from tradecanary.processors.runtime.telemetry import AttemptFigures, Telemetry
 from tradecanary.processors.stage import Emit
+from tradecanary.schemas.alerts import (
+    AlertDelivery,
+    AlertingSnapshot,
+    DeliveryOutcome,
+    PendingDelivery,
+)
 from tradecanary.schemas.metrics import MetricsBatch, PublisherProgress, SourceRange
 from tradecanary.schemas.routing import CellWeights, RoutingWeights, UnitKind, VariantWeight
-from tradecanary.schemas.topics import EXECUTIONS, METRICS, ROUTING_WEIGHTS
+from tradecanary.schemas.topics import ALERTING_STATE, ALERTS, EXECUTIONS, METRICS, ROUTING_WEIGHTS
 
 NOW_US = 1_700_000_010_000_000
 
@@ -90,6 +97,28 @@ def test_a_manifest_is_counted_once() -> None:
     assert 3 == told.figure("missing_total")
     assert 1 == told.figure("bad_total")
     assert 1.5 == told.figure("watermark_delay_seconds")
+
+
+def test_alerts_are_counted_by_sender_and_outcome() -> None:
+    """Each written delivery is a figure and a line; a failed attempt is told at once."""
+    told = _Told()
+    (alert,) = alerts_of(rolled_back(1))
+    delivery = AlertDelivery("desk", alert, DeliveryOutcome.GIVEN_UP, 3, NOW_US, "HTTP 500")
+    pending = (PendingDelivery("desk", alert, 1, NOW_US),) * 2
+    snapshot = AlertingSnapshot(0, "momentum", 1, (), pending)
+    effects = [
+        Emit(ALERTS.name, b"momentum", delivery),
+        Emit(ALERTING_STATE.name, b"momentum", snapshot),
+    ]
+    told.telemetry.committed(effects, 1, NOW_US)
+    attempts = AttemptFigures(told.registry, told._say)
+    attempts.failed("desk", "HTTP 500")
+
+    assert 1 == told.figure("alerts_total", sender="desk", outcome="given_up")
+    assert 2 == told.figure("alerts_pending", strategy="momentum")
+    assert 1 == told.figure("alert_attempts_failed_total", sender="desk")
+    assert ["alert", "alert not delivered"] == [line["event"] for line in told.lines]
+    assert (alert.key, 3) == (told.lines[0]["key"], told.lines[0]["attempts"])
 
 
 def test_weights_are_those_last_issued() -> None:

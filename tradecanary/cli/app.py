@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tradecanary.cli import (
+    alerts,
     backtest,
     demo,
     explain,
@@ -48,3 +49,4 @@ app.command()(replay.replay)
 app.command()(backtest.backtest)
 app.command("plan")(plan.plan_command)
 app.add_typer(policy.app, name="policy")
+app.add_typer(alerts.app, name="alerts")

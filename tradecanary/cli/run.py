@@ -62,6 +62,25 @@ def decision(bootstrap_servers: Connection = None) -> None:
     raise typer.Exit(run_stage(task, settings))
 
 
+@app.command()
+def alerting(
+    routes: Annotated[
+        Path, typer.Option(help="YAML: senders (slack, pagerduty, webhook) and routes to them.")
+    ],
+    bootstrap_servers: Connection = None,
+) -> None:
+    """Tell people of decisions: each alert once to each sender its routes name.
+
+    Stops cleanly on SIGTERM. Start it anew with the same routes: what was not delivered yet is
+    delivered then. Secrets stay in the environment or in files; see docs/alerting.md.
+
+    Example: tradecanary run alerting --routes routes.yaml
+    """
+    from tradecanary.cli.alerts import run_alerting  # not in the demo
+
+    raise typer.Exit(run_alerting(routes, settings_of(bootstrap_servers)))
+
+
 @app.command("router-sim")
 def router_sim(  # noqa: PLR0913, PLR0917 - options of a simulation
     strategy: Annotated[str, typer.Option(help="The strategy to trade.")] = "momentum",

@@ -1,0 +1,1 @@
+"""Decisions -> alerts: what people are told, how urgently, and who. Pure."""

@@ -1,0 +1,374 @@
+"""Delivery over real HTTP: the receiver refuses, hangs, is away and comes back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from tests.alerted import (
+    DROP,
+    HANG,
+    T0_US,
+    WAIT_S,
+    Answer,
+    Receiver,
+    alerts_of,
+    decision,
+    rolled_back,
+    routes_to,
+)
+from tradecanary.processors.alerting.routes import Routes
+from tradecanary.processors.runtime.alert_courier import Courier
+from tradecanary.processors.runtime.alert_http import (
+    AlertHttp,
+    BackOff,
+    Finished,
+    SecretMissing,
+    read_secret,
+)
+from tradecanary.schemas.alerts import DeliveryOutcome, PendingDelivery
+from tradecanary.schemas.decisions import DecisionKind
+
+FAST = BackOff(first_s=0.01, most_s=0.05)
+SENT, GIVEN_UP = DeliveryOutcome
+TOKEN = "s3cret-token"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give a server that is closed in the end."""
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    """Give the place for what goes wrong."""
+    return []
+
+
+def _routes(receiver: Receiver, settings: str = "deadline_s: 20") -> Routes:
+    return routes_to(risk=f"{{kind: webhook, url: '{receiver.url('/hook')}', {settings}}}")
+
+
+def _pending(number: int = 1, sender: str = "risk", since_us: int = T0_US) -> PendingDelivery:
+    (alert,) = alerts_of(rolled_back(number))
+    return PendingDelivery(sender, alert, 7, since_us)
+
+
+def _deliver(
+    routes: Routes,
+    problems: list[str],
+    *,
+    stopping: threading.Event | None = None,
+    now_us: int = T0_US,
+    again: bool = False,
+) -> Finished | None:
+    ((name, sender),) = routes.senders.items()
+    http = AlertHttp(
+        sender, stopping=stopping or threading.Event(), failed=problems.append, back_off=FAST
+    )
+    found = http.deliver(_pending(sender=name), again=again, now_us=now_us)
+    http.close()
+    return found
+
+
+def test_a_webhook_gets_the_alert_its_name_and_the_token(
+    receiver: Receiver, problems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request: JSON, the delivery's name as Idempotency-Key, the token from its place."""
+    monkeypatch.setenv("RISK_TOKEN", f"{TOKEN}\n")
+    found = _deliver(_routes(receiver, "token: env:RISK_TOKEN"), problems)
+    (request,) = receiver.requests
+
+    assert Finished(SENT, 1, "") == found
+    assert "/hook" == request.path
+    assert f"Bearer {TOKEN}" == request.headers["Authorization"]
+    name = "momentum/1/roll_back:loss_budget/trigger/1/risk"
+    assert name == request.headers["Idempotency-Key"] == _pending().id
+    assert ("momentum/1/roll_back:loss_budget", False) == (
+        request.body["key"],
+        request.body["may_be_repeat"],
+    )
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 404, 403])
+def test_what_may_pass_is_tried_again(receiver: Receiver, problems: list[str], status: int) -> None:
+    """After errors that pass it arrives, once; every failed attempt is told."""
+    receiver.plan = [Answer(status, body="not now"), Answer(status)]
+    found = _deliver(_routes(receiver), problems)
+
+    assert Finished(SENT, 3, "") == found
+    assert 1 == len(receiver.taken())
+    assert [f"HTTP {status}: not now", f"HTTP {status}: ok"] == problems
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 302])
+def test_what_is_refused_for_good_is_given_up_at_once(
+    receiver: Receiver, problems: list[str], status: int
+) -> None:
+    """It would be refused for ever, and those behind it wait."""
+    receiver.plan = [Answer(status, body="invalid_blocks")]
+    found = _deliver(_routes(receiver), problems)
+
+    assert Finished(GIVEN_UP, 1, f"HTTP {status}: invalid_blocks") == found
+    assert 1 == len(receiver.requests)
+
+
+def test_retry_after_is_obeyed(receiver: Receiver, problems: list[str]) -> None:
+    """Seconds or a date: the next attempt does not come before."""
+    date = datetime.fromtimestamp(0, UTC) + timedelta(days=365 * 400)  # capped by the deadline
+    receiver.plan = [
+        Answer(429, (("Retry-After", "0.3"),)),
+        Answer(429, (("Retry-After", "nonsense"),)),
+        Answer(429, (("Retry-After", format_datetime(date, usegmt=True)),)),
+    ]
+    waits = _Stopwatch()
+    http = AlertHttp(
+        _routes(receiver, "deadline_s: 30").senders["risk"],
+        stopping=waits,
+        failed=problems.append,
+        back_off=FAST,
+    )
+    found = http.deliver(_pending(), again=False, now_us=T0_US)
+    http.close()
+
+    assert Finished(SENT, 4, "") == found
+    assert 0.3 == waits.waited_s[0]
+    assert waits.waited_s[1] < 0.1
+    assert 10 < waits.waited_s[2] <= 30
+
+
+class _Stopwatch(threading.Event):
+    """A stop that never comes, waits for nothing, and notes how long it was to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited_s: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Note it."""
+        self.waited_s.append(timeout or 0.0)
+        return False
+
+
+def test_back_off_doubles_up_to_its_limit(receiver: Receiver, problems: list[str]) -> None:
+    """1, 2, 4, ... 30 s: a receiver that is down is not hammered."""
+    receiver.plan = [Answer(500)] * 7
+    waits = _Stopwatch()
+    sender = _routes(receiver, "deadline_s: 600").senders["risk"]
+    http = AlertHttp(sender, stopping=waits, failed=problems.append)
+    found = http.deliver(_pending(), again=False, now_us=T0_US)
+    http.close()
+
+    assert Finished(SENT, 8, "") == found
+    assert [1, 2, 4, 8, 16, 30, 30] == waits.waited_s
+
+
+def test_a_receiver_that_hangs_is_left_and_asked_again(
+    receiver: Receiver, problems: list[str]
+) -> None:
+    """An attempt ends at its timeout."""
+    receiver.plan = [HANG]
+    found = _deliver(_routes(receiver, "timeout_s: 1.5"), problems)
+
+    assert Finished(SENT, 2, "") == found
+    assert 1 == len(problems)
+    assert problems[0].startswith("ReadTimeout")
+
+
+def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -> None:
+    """Connections are refused at first; the one attempt that arrives is the only one."""
+    away = Receiver()
+    port, routes = away.port, _routes(away)
+    away.close()
+    back: list[Receiver] = []
+
+    class Returning(list[str]):
+        """Bring the receiver back at the third failure."""
+
+        def append(self, problem: str) -> None:
+            super().append(problem)
+            if len(self) == 3:
+                back.append(Receiver(port))
+
+    told = Returning()
+    found = _deliver(routes, told)
+    back[0].close()
+
+    assert Finished(SENT, 4, "") == found
+    assert all(problem.startswith("ConnectError") for problem in told)
+    assert 1 == len(back[0].taken())
+
+
+def test_it_is_given_up_after_the_deadline(receiver: Receiver, problems: list[str]) -> None:
+    """The deadline counts from when the alert was written down, also over a restart."""
+    receiver.plan = [Answer(500, body="down")] * 1000
+    found = _deliver(_routes(receiver, "deadline_s: 1"), problems)
+    assert found is not None
+    assert (GIVEN_UP, "HTTP 500: down") == (found.outcome, found.problem)
+    assert 1 < found.attempts < 100
+    tried = len(receiver.requests)
+    late = _deliver(_routes(receiver), problems, now_us=T0_US + 21_000_000)
+
+    assert Finished(GIVEN_UP, 1, "HTTP 500: down") == late
+    assert tried + 1 == len(receiver.requests)
+
+
+def test_a_stop_ends_the_waiting_and_decides_nothing(
+    receiver: Receiver, problems: list[str]
+) -> None:
+    """What is stopped between two attempts is neither sent nor given up."""
+    receiver.plan = [Answer(500)] * 1000
+    stopping = threading.Event()
+    receiver.on_request = lambda _: stopping.set()
+
+    assert _deliver(_routes(receiver), problems, stopping=stopping) is None
+    assert 1 == len(receiver.requests)
+
+
+def test_secrets_are_read_at_every_attempt(
+    receiver: Receiver, problems: list[str], tmp_path: Path
+) -> None:
+    """A file that is not there yet, then a rotated one: the attempt that can, arrives."""
+    place = tmp_path / "slack"
+    routes = routes_to(desk=f"{{kind: slack, url: 'file:{place}'}}")
+
+    class Mounting(list[str]):
+        """Write the secret at the second failure."""
+
+        def append(self, problem: str) -> None:
+            super().append(problem)
+            if len(self) == 2:
+                place.write_text(receiver.url(f"/services/{TOKEN}\n"))
+
+    told = Mounting()
+    found = _deliver(routes, told, again=True)
+
+    assert Finished(SENT, 3, "") == found
+    assert [f"secret file:{place}: No such file or directory"] * 2 == told
+    assert f"/services/{TOKEN}" == receiver.requests[0].path
+    assert "may have been sent before" in str(receiver.requests[0].body)
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(500, body=f"no such path: /services/{TOKEN}"), Answer(400, body=TOKEN)]
+)
+def test_a_secret_is_never_told(
+    receiver: Receiver, problems: list[str], monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    """Not even when the receiver repeats it."""
+    url = receiver.url(f"/{TOKEN}")
+    receiver.plan = [Answer(answer.status, body=answer.body.replace(TOKEN, url))] * 1000
+    monkeypatch.setenv("DESK", url)
+    found = _deliver(routes_to(desk="{kind: slack, url: env:DESK, deadline_s: 0.1}"), problems)
+
+    assert found is not None
+    assert TOKEN not in found.problem + "".join(problems)
+    assert "***" in found.problem
+
+
+@pytest.mark.parametrize("value", [f"http://{TOKEN}:port/", f"ftp://{TOKEN}", TOKEN, "http://"])
+def test_an_address_that_is_none_is_not_told(
+    problems: list[str], monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """The library's words may be about the address itself; ours are not."""
+    monkeypatch.setenv("DESK", value)
+    found = _deliver(routes_to(desk="{kind: slack, url: env:DESK, deadline_s: 0}"), problems)
+
+    assert found is not None
+    assert GIVEN_UP == found.outcome
+    assert problems
+    assert TOKEN not in found.problem + "".join(problems)
+
+
+@pytest.mark.parametrize("value", ["", " \n", f"{TOKEN}\n{TOKEN}", f"{TOKEN} x", f"{TOKEN}\x00"])
+def test_a_secret_that_cannot_be_one_is_refused_without_being_told(value: str) -> None:
+    """Empty, or two lines: the message names its place."""
+    with pytest.raises(SecretMissing) as missing:
+        read_secret("env:KEY", {"KEY": value})
+
+    assert "secret env:KEY: " in str(missing.value)
+    assert TOKEN not in str(missing.value)
+
+
+# --- the courier --------------------------------------------------------------------------------
+
+
+def _courier(routes: Routes, problems: list[str]) -> Courier:
+    return Courier(routes, lambda: T0_US, lambda name, text: problems.append(name + text), FAST)
+
+
+def test_deliveries_of_a_sender_keep_their_order(receiver: Receiver, problems: list[str]) -> None:
+    """The first one fails for a while; a resolve does not overtake its trigger."""
+    receiver.plan = [Answer(500), DROP, Answer(500)]
+    courier = _courier(_routes(receiver), problems)
+    alerts = alerts_of(
+        decision(1, DecisionKind.HALT), decision(2, DecisionKind.RESUME, time_us=T0_US + 5)
+    )
+    courier.submit([PendingDelivery("risk", alert, 1, T0_US) for alert in alerts])
+    assert courier.wait(WAIT_S)
+    assert courier.stop(WAIT_S)
+
+    taken = [(body["breach"], body["action"]) for body in receiver.taken()]
+    assert [("halt", "trigger"), ("halt", "resolve"), ("resume", "trigger")] == taken
+
+
+def test_a_sender_that_is_down_holds_no_other(receiver: Receiver, problems: list[str]) -> None:
+    """Slack hangs; the page goes out."""
+    receiver.plan = [HANG]
+    address = receiver.url()
+    routes = routes_to(
+        slow=f"{{kind: webhook, url: '{address}', timeout_s: 6}}",
+        fast=f"{{kind: webhook, url: '{address}'}}",
+    )
+    courier = _courier(routes, problems)
+    courier.submit([_pending(1, "slow")])
+    receiver.until(lambda one: len(one.requests) == 1, "the one that hangs")
+    courier.submit([_pending(2, "fast")])
+    receiver.until(lambda one: len(one.taken()) == 1, "the other one")
+
+    assert {_pending(2, "fast").id} >= courier.finished().keys()
+    assert not courier.stop(0.0)
+    receiver.close()
+    assert courier.stop(WAIT_S)
+
+
+def test_what_was_submitted_is_delivered_once(receiver: Receiver, problems: list[str]) -> None:
+    """Submitted again while queued, under way or ended: it is left alone until it is forgotten."""
+    courier = _courier(_routes(receiver), problems)
+    one = _pending()
+    for _ in range(3):
+        courier.submit([one, one], again=True)
+    assert courier.wait(WAIT_S)
+    assert {one.id} == courier.keep(frozenset())
+    courier.submit([one])
+    assert courier.wait(WAIT_S)
+    assert {one.id: Finished(SENT, 1, "")} == courier.finished()
+    courier.forget([one.id])
+    assert {} == courier.finished()
+    courier.stop(WAIT_S)
+
+    assert 1 == len(receiver.requests)
+
+
+def test_a_bug_in_a_sender_ends_the_process(receiver: Receiver) -> None:
+    """A thread that dies unseen would send nothing for ever."""
+
+    def broken(_: str, __: str) -> None:
+        raise ZeroDivisionError
+
+    receiver.plan = [Answer(500)]
+    courier = Courier(_routes(receiver), lambda: T0_US, broken, FAST)
+    courier.submit([_pending()])
+    receiver.until(lambda one: len(one.requests) == 1, "the attempt that fails")
+    courier.stop(WAIT_S)
+
+    with pytest.raises(ZeroDivisionError):
+        courier.finished()
