@@ -85,7 +85,7 @@ def test_start_and_status_as_json(pipeline: Pipeline, tmp_path: Path) -> None:
     assert ["orders", "fill rate", "latency", "slippage", "P&L", "P&L per order"] == [
         row["name"] for row in rollout["measures"]
     ]
-    assert {"kind", "verdict", "reason", "promotable"} == set(rollout["judge"])
+    assert {"kind", "verdict", "reason", "promotable", "streams"} == set(rollout["judge"])
     assert "r1" == json.loads(history.stdout.splitlines()[0])["rollout"]
 
 
