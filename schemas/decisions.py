@@ -129,7 +129,8 @@ class Evidence:
 class Decision:
     """One link of a strategy's hash chain: what changed, why, on which evidence.
 
-    `hold`: the code of what holds the rollout after it, empty when nothing does.
+    `hold`: the code of what holds the rollout after it, empty when nothing does. `hash` stays last:
+    it is made of all bytes before it.
     """
 
     strategy: str
@@ -148,9 +149,9 @@ class Decision:
     policy_hash: str
     actor: str
     command_id: str
+    hold: str
     previous_hash: str
     hash: str
-    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
