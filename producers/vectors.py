@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tradecanary.schemas.decisions import Vector
 from tradecanary.schemas.routing import EVERYWHERE, CellWeights, RoutingWeights, UnitKind
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE
 
@@ -92,7 +93,7 @@ def _cell_problem(cell: CellWeights, loaded: Collection[str]) -> str:
     return f"versions {missing} are not loaded" if missing else ""
 
 
-def cell_of(vector: RoutingWeights, region: str, venue: str) -> CellWeights | None:
+def cell_of(vector: RoutingWeights | Vector, region: str, venue: str) -> CellWeights | None:
     """Return the cell of an order, the most exact that fits; None outside all cells."""
     by_place = {(cell.region, cell.venue): cell for cell in vector.cells}
     for place in (

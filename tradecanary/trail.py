@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tradecanary.schemas.decisions import Decision, DecisionKind, VariantEvidence
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE, US_PER_S
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
 _MARKS = {
     DecisionKind.PROMOTE: "✔",
     DecisionKind.FINISH: "✔",
@@ -30,9 +32,27 @@ def clock(time_us: int, since_us: int) -> str:
 
 
 def utc(time_us: int) -> str:
-    """Return a time as ISO 8601, UTC, to the second."""
-    moment = datetime.fromtimestamp(time_us // US_PER_S, UTC)
+    """Return a time as ISO 8601, UTC, to the second; one that no calendar has, as it is."""
+    try:
+        moment = datetime.fromtimestamp(time_us // US_PER_S, UTC)
+    except (ValueError, OverflowError, OSError):  # people and foreign producers write times
+        return f"{time_us} us"
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_us(value: object) -> int:
+    """Return microseconds since 1970 from micros, ISO 8601 text or a datetime; raise ValueError."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lstrip("-").isdigit():
+            return int(text)
+        value = datetime.fromisoformat(text)
+    if isinstance(value, datetime):
+        known = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (known - _EPOCH) // _US
+    if isinstance(value, int):
+        return value
+    raise ValueError(f"a time was {value!r}: micros since 1970 or ISO 8601 are read")
 
 
 def line(decision: Decision, since_us: int) -> str:

@@ -6,8 +6,9 @@ look is taken again and gives the same state and effects, to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
 
 from tradecanary.processors.decision.model import LookEvent, PartitionState
 from tradecanary.processors.decision.step import step
@@ -17,10 +18,19 @@ from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.routing import Command
 
 ManifestName = tuple[str, int, int]
+Name_contra = TypeVar("Name_contra", contravariant=True)
+Record_co = TypeVar("Record_co", covariant=True)
 
 
 class Unrecorded(LookupError):
     """A look names a record that is not there (beyond its topic's retention?)."""
+
+
+class ByName(Protocol[Name_contra, Record_co]):
+    """Finds records by name: a dictionary, or whoever reads them when they are asked for."""
+
+    def __getitem__(self, name: Name_contra, /) -> Record_co:
+        """Return the record; raise KeyError when it is not there."""
 
 
 @dataclass(slots=True)
@@ -65,8 +75,8 @@ def name_of(manifest: MetricsBatch) -> ManifestName:
 
 def event_of(
     look: Look,
-    manifests: Mapping[ManifestName, MetricsBatch],
-    commands: Mapping[str, Command],
+    manifests: ByName[ManifestName, MetricsBatch],
+    commands: ByName[str, Command],
 ) -> LookEvent:
     """Return the input of `look`; raise Unrecorded when a record it names is missing."""
     names = [
@@ -92,8 +102,8 @@ def event_of(
 def fold(
     state: PartitionState,
     looks: Iterable[Look],
-    manifests: Mapping[ManifestName, MetricsBatch],
-    commands: Mapping[str, Command],
+    manifests: ByName[ManifestName, MetricsBatch],
+    commands: ByName[str, Command],
 ) -> Iterator[tuple[PartitionState, tuple[Emit, ...]]]:
     """Yield the state and effects after each look; looks at or before the state's are skipped."""
     for look in looks:

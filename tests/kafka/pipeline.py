@@ -130,8 +130,8 @@ class Pipeline:
         return found
 
     def everything(self) -> list[LogRecord]:
-        """Return all records of all topics."""
-        return [record for topic in TOPICS for record in self.records(topic.name)]
+        """Return all records of all topics, looks before what they name: a stage may still run."""
+        return [record for topic in reversed(TOPICS) for record in self.records(topic.name)]
 
     def start(
         self,

@@ -8,6 +8,8 @@ from tests.kafka.checks import check_chain, check_ranges, check_sums, check_weig
 from tests.kafka.checks import decisions as decisions_of
 from tests.kafka.hard_day import KILLED, LAPSED, RACED, RISEN, STRATEGIES, HardDay, play
 from tests.kafka.services import CANARY, STABLE
+from tests.tape import audited
+from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.schemas.codec import ContractViolation, decode
 from tradecanary.schemas.decisions import DecisionKind, Look, RolloutStatus
 from tradecanary.schemas.execution import ExecutionEvent, Kind
@@ -111,3 +113,17 @@ def test_a_kill_needs_no_decider(hard_day: HardDay) -> None:
         hard_day.killed_after_restart,
         hard_day.unkill_exit,
     )
+
+
+def test_an_audit_of_the_hard_day_is_clean(hard_day: HardDay) -> None:
+    """Takeovers, twins, garbage and kills: every decision is made again, no order is misrouted."""
+    log = MemoryLog(lambda: 0, executions=2, control=3)
+    log.load(hard_day.records)
+    found, told = audited(log)
+
+    assert [] == told
+    assert [] == found.notes
+    assert found.decisions == found.recomputed == len(of(hard_day.records, DECISIONS.name))
+    assert found.orders is not None
+    bad = [place for place in hard_day.injected if place[0] == EXECUTIONS.name]
+    assert len(bad) == found.orders.unreadable

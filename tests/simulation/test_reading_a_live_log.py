@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.simulation.worlds import Rollout
+from tests.tape import audited
 from tradecanary.backtesting.live import folded
 from tradecanary.processors.runtime.decision_recovery import recover
 from tradecanary.processors.runtime.memory_log import MemoryLog
@@ -51,3 +52,18 @@ def test_a_backtest_takes_what_had_been_looked_at_when_it_began() -> None:
     found: Any = _Moving(rollout)
 
     assert looks == sum(1 for _ in folded(found, 0))
+
+
+def test_an_audit_of_a_pipeline_that_goes_on_is_clean() -> None:
+    """What is decided and routed while it reads is left for the next time, and found by it."""
+    rollout = Rollout.begin()
+    rollout.world.run_for(3)
+    found: Any = _Moving(rollout)
+    while_it_ran, told = audited(found)
+    after, told_then = audited(rollout.world.log)
+
+    assert [] == told == told_then
+    assert while_it_ran.looks < after.looks
+    assert while_it_ran.orders is not None
+    assert after.orders is not None
+    assert 0 < while_it_ran.orders.orders < after.orders.orders

@@ -10,7 +10,6 @@ import csv
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -21,10 +20,9 @@ import fastavro
 from tradecanary.backtesting.record import Reading, Refused
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.execution import ExecutionEvent
+from tradecanary.trail import time_us
 
 _CHUNK = 5_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US = timedelta(microseconds=1)
 _TIMES = frozenset({"submitted_at", "event_time"})
 Row = Mapping[str, Any]
 
@@ -78,21 +76,6 @@ _UNFIT = (TypeError, ValueError, KeyError, AttributeError, OverflowError, struct
 def event_of(row: Row) -> ExecutionEvent:
     """Return the event of a row; raise one of several errors that say what does not fit."""
     return ExecutionEvent(**{name: convert(row) for name, convert in _CONVERTERS.items()})
-
-
-def time_us(value: object) -> int:
-    """Return microseconds since 1970 from micros, ISO 8601 text or a datetime; raise ValueError."""
-    if isinstance(value, str):
-        text = value.strip()
-        if text.lstrip("-").isdigit():
-            return int(text)
-        value = datetime.fromisoformat(text)
-    if isinstance(value, datetime):
-        known = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return (known - _EPOCH) // _US
-    if isinstance(value, int):
-        return value
-    raise ValueError(f"a time was {value!r}: micros since 1970 or ISO 8601 are read")
 
 
 def _converter(name: str, hint: Any) -> Callable[[Row], Any]:  # noqa: ANN401 - a type

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
 
 from tradecanary import trail
 from tradecanary.backtesting import plots
 from tradecanary.backtesting.result import RECORDED_LOOKS, Backtest, PolicyResult
+from tradecanary.page import page as framed
+from tradecanary.page import table
 from tradecanary.schemas.units import MICROS
 
-_CSS = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; text-align: right; vertical-align: top; }
-th { font-weight: 600; border-bottom: 1px solid currentColor; }
-td.text, th.text { text-align: left; }
-tr + tr td { border-top: 1px solid rgb(128 128 128 / 30%); }
-.wide { overflow-x: auto; }
-svg { width: 100%; height: auto; }
-.rolled { color: #d23f3f; } .promoted { color: #23914f; }
-footer { margin-top: 2rem; opacity: .7; font-size: .85rem; }
-"""
-_TEXT = ' class="text"'
 _OUTCOMES = {"rolled back": "rolled", "promoted": "promoted"}
 
 
@@ -42,15 +28,11 @@ def page(found: Backtest) -> str:
     ]
     for one in found.policies:
         parts += _policy(one, (found.first_us, found.last_us))
-    title = f"Backtest of {escape(found.strategy)}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_CSS}</style></head><body>\n"
-        + "\n".join(parts)
-        + "\n<footer>Up to a promotion the record can tell; what the canary would have done at "
-        "100 % it cannot. Money is in the reporting currency, of reported orders.</footer>"
-        "</body></html>\n"
+    return framed(
+        f"Backtest of {found.strategy}",
+        parts,
+        "Up to a promotion the record can tell; what the canary would have done at 100 % it "
+        "cannot. Money is in the reporting currency, of reported orders.",
     )
 
 
@@ -123,7 +105,7 @@ def _comparison(found: Backtest) -> str:
             "",
         )
     )
-    return _table(head, rows, texts=2)
+    return table(head, rows, texts=2)
 
 
 def _policy(one: PolicyResult, span: plots.Span) -> list[str]:
@@ -148,7 +130,7 @@ def _policy(one: PolicyResult, span: plots.Span) -> list[str]:
         f"<h2>{escape(one.name)}</h2>",
         f'<p><strong class="{kind}">{escape(one.outcome)}</strong>: {escape(one.reason)}</p>',
         f"<p>{how}</p>",
-        _table(("time", "decision", "to", "canary orders", "why"), lines, texts=2, last_text=True),
+        table(("time", "decision", "to", "canary orders", "why"), lines, texts=2, last_text=True),
         "<h3>Measures by cohort</h3>",
         plots.measures(one, span),
     ]
@@ -158,20 +140,3 @@ def _policy(one: PolicyResult, span: plots.Span) -> list[str]:
     if values:
         parts += ["<h3>Evidence of harm: log e-values and their limit</h3>", values]
     return parts
-
-
-def _table(
-    head: Iterable[str], rows: Iterable[Iterable[str]], *, texts: int, last_text: bool = False
-) -> str:
-    def cells(tag: str, values: Iterable[str]) -> str:
-        found = list(values)
-        text = [
-            index < texts or (last_text and index == len(found) - 1) for index in range(len(found))
-        ]
-        return "".join(
-            f"<{tag}{_TEXT if yes else ''}>{escape(value)}</{tag}>"
-            for value, yes in zip(found, text, strict=True)
-        )
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f'<div class="wide"><table><tr>{cells("th", head)}</tr>{body}</table></div>'

@@ -14,9 +14,11 @@ from tradecanary.cli import (
     plan,
     policy,
     replay,
+    report,
     run,
     status,
     topics,
+    verify,
 )
 
 app = typer.Typer(
@@ -36,6 +38,8 @@ app.command()(operate.start)
 app.command()(status.status)
 app.command()(history.history)
 app.command()(explain.explain)
+app.command()(verify.verify)
+app.command()(report.report)
 for _name, _command in operate.VERBS.items():
     app.command(_name)(_command)
 app.command()(operate.approve)

@@ -133,12 +133,10 @@ def _horizons(order_s: float | None, markout_s: float | None) -> Horizons | None
 
 
 def _time(option: str, text: str, default: int) -> int:
-    from tradecanary.backtesting.files import time_us
-
     if not text:
         return default
     try:
-        return time_us(text)
+        return trail.time_us(text)
     except ValueError as wrong:
         fail(f"{option} was {text!r}: ISO 8601 or microseconds are read ({wrong})", Exit.USAGE)
 

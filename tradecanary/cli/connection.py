@@ -48,28 +48,39 @@ def settings_of(servers: str | None) -> Settings:
         fail(str(wrong), Exit.USAGE)
 
 
+def _reach(settings: Settings) -> dict[str, Any]:
+    """What the client needs; a person reads one sentence of ours, not its log of every attempt."""
+    return {**settings.connection(), "log_level": 0}
+
+
+@contextmanager
+def reading(servers: str | None) -> Iterator[KafkaLog]:
+    """Yield the log to read from; leaves with UNREACHABLE when no broker answers."""
+    settings = settings_of(servers)
+    reach = _reach(settings)
+    try:
+        AdminClient(reach).list_topics(timeout=_REACH_S)
+        yield KafkaLog(reach, prefix=settings.topic_prefix)
+    except (Unavailable, KafkaException) as away:
+        fail(
+            f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running? "
+            f"Set {SERVERS} or --bootstrap-servers.",
+            Exit.UNREACHABLE,
+        )
+
+
 @contextmanager
 def connected(servers: str | None) -> Iterator[Operator]:
     """Yield an operator on Kafka; leaves with UNREACHABLE when no broker answers."""
-    settings = settings_of(servers)
-    # a person reads one sentence of ours, not librdkafka's log of every attempt
-    reach = {**settings.connection(), "log_level": 0}
-    log = KafkaLog(reach, prefix=settings.topic_prefix)
-    try:
-        AdminClient(reach).list_topics(timeout=_REACH_S)
-        writer = _Writer(reach, settings.topic_prefix, log)
+    with reading(servers) as log:
+        settings = settings_of(servers)
+        writer = _Writer(_reach(settings), settings.topic_prefix, log)
         yield Operator(
             log,
             writer.append,
             now_us=lambda: time.time_ns() // 1000,
             wait=threading.Event().wait,
             new_id=lambda: uuid.uuid4().hex,  # noqa: TID251 - here the identities come from
-        )
-    except (Unavailable, KafkaException) as away:
-        fail(
-            f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running? "
-            f"Set {SERVERS} or --bootstrap-servers.",
-            Exit.UNREACHABLE,
         )
 
 

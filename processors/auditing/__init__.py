@@ -1,0 +1,1 @@
+"""Whether what was recorded can have been so. Pure; the shell is `tradecanary.auditing`."""

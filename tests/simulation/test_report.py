@@ -1,0 +1,134 @@
+"""The report of a period: everything that happened in it, once, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulation.recorded_worlds import world
+from tests.simulation.worlds import CANARY_BUILD, QUICK, STABLE_BUILD, STRATEGY, Rollout
+from tests.tape import Tape
+from tradecanary.auditing.report import Exported, export
+from tradecanary.processors.decision.policy import Policy
+from tradecanary.processors.runtime.log import Log
+from tradecanary.schemas.decisions import Decision, DecisionKind
+from tradecanary.schemas.routing import CommandKind
+from tradecanary.schemas.topics import DECISIONS
+
+_ALWAYS = (0, 1 << 60)
+_GATED = QUICK | {"name": "gated", "approvals": {"phases": ["Two"]}}
+
+
+def _export(log: Log, folder: Path, span: tuple[int, int] = _ALWAYS) -> Exported:
+    return export(log, *span, folder, made_at_us=1_767_700_000_000_000)
+
+
+def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the report of a rollout that people had a hand in: approval, halt, kill, abort."""
+    rollout = Rollout.begin(gateways=2, policy=_GATED)
+    world = rollout.world
+    world.run_for(3)
+    for kind, actor in (
+        (CommandKind.APPROVE, "ana"),  # refused: she started it
+        (CommandKind.APPROVE, "ben"),
+        (CommandKind.HALT, "cy <desk>"),
+        (CommandKind.RESUME, "cy <desk>"),
+    ):
+        arguments = '{"gate":"Two"}' if kind is CommandKind.APPROVE else "{}"
+        world.operator.command(STRATEGY, kind, actor=actor, reason="a test", arguments=arguments)
+    for killed in (True, False):
+        world.operator.switch(STRATEGY, killed=killed, actor="dee", reason="drill")
+    for reason in ("enough", "again: refused, it has ended"):
+        world.operator.command(STRATEGY, CommandKind.ABORT, actor="cy <desk>", reason=reason)
+    world.run_for(1)
+    path = tmp_path_factory.mktemp("report") / "year"
+    done = _export(world.log, path)
+    assert 0 == done.findings
+    return path
+
+
+def test_a_rollout_in_one_line(folder: Path) -> None:
+    """Who started what under which policy, how it ended, and how often people stepped in."""
+    (row,) = _rows(folder, "rollouts.jsonl")
+    (spec,) = _rows(folder, "specs.jsonl")
+
+    assert (STABLE_BUILD, CANARY_BUILD, "ana") == (row["stable"], row["canary"], row["starter"])
+    assert Policy.model_validate(_GATED).hash == row["policy_hash"]
+    assert ("gated", "ROLLED_BACK") == (row["policy"], row["status"])
+    assert "abort by cy <desk>: enough" == row["outcome"]
+    assert (2, 4, 2) == (row["approvals"], row["overrides"], row["kills"])
+    assert ["Two"] == spec["policy"]["approvals"]["phases"]
+
+
+def test_who_stepped_in_and_what_came_of_it(folder: Path) -> None:
+    """Every command with its answer; a refused one says so."""
+    approvals = [(one["actor"], one["result"]) for one in _rows(folder, "approvals.jsonl")]
+    overrides = [(one["kind"], one["result"]) for one in _rows(folder, "overrides.jsonl")]
+    kills = [(one.get("kind"), one["actor"]) for one in _rows(folder, "kills.jsonl")]
+
+    assert [("ana", "refused"), ("ben", "done")] == approvals
+    done = [("halt", "done"), ("resume", "done"), ("abort", "done")]
+    assert [*done, ("abort", "refused")] == overrides
+    assert [("KILL", "dee"), ("UNKILL", "dee"), (None, "dee"), (None, "dee")] == kills
+
+
+def test_the_page_is_one_file_that_asks_nobody(folder: Path) -> None:
+    """A table a rollout, what people wrote is text and no markup, nothing names another host."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+
+    for said in (
+        "cy &lt;desk&gt;",
+        "started by",
+        "ana",
+        "gated",
+        "intact",
+        "drill",
+        "@media print",
+    ):
+        assert said in page
+    for asks in ("<desk>", "<script", "<link", "<img", "@import", "url(", "href=", "src="):
+        assert asks not in page
+
+
+def test_every_decision_of_the_period_and_no_other(tmp_path: Path) -> None:
+    """From its first moment up to its end, with evidence, by partition and offset."""
+    log = world("slow:3").world.log
+    decisions = Tape(log).every(DECISIONS.name, Decision)
+    first, last = decisions[1][1].time_us, decisions[-1][1].time_us
+    _export(log, tmp_path, (first, last))
+    rows = _rows(tmp_path, "decisions.jsonl")
+
+    inside = [(at.offset, one.hash) for at, one in decisions if first <= one.time_us < last]
+    assert inside == [(row["offset"], row["hash"]) for row in rows]
+    assert all(row["evidence"]["variants"] for row in rows)
+    assert [] == _rows(tmp_path, "alerts.jsonl")
+
+
+def test_what_the_decider_took_back_is_an_alert(tmp_path: Path) -> None:
+    """A roll-back that nobody asked for calls a person."""
+    _export(world("slow:3").world.log, tmp_path)
+    alerts = _rows(tmp_path, "alerts.jsonl")
+
+    assert (DecisionKind.ROLL_BACK.value, "decider") == (alerts[-1]["kind"], alerts[-1]["actor"])
+    assert "latency" in alerts[-1]["reason"]
+
+
+def test_a_broken_chain_is_in_the_report(tmp_path: Path) -> None:
+    """Whoever reads the report learns that its source was tampered with, and where."""
+    tape = Tape(world("slow:3").world.log)
+    gone = tape.at(DECISIONS.name, 1)
+    tape.remove(gone)
+    done = _export(tape.log(), tmp_path)
+    (finding,) = _rows(tmp_path, "findings.jsonl")
+
+    assert 1 == done.findings
+    assert ("REMOVED", "decision 2") == (finding["what"], finding["expected"])
+    assert "1 findings" in (tmp_path / "report.html").read_text(encoding="utf-8")
