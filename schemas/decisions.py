@@ -148,9 +148,9 @@ class Decision:
     policy_hash: str
     actor: str
     command_id: str
+    hold: str
     previous_hash: str
     hash: str
-    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

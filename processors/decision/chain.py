@@ -145,9 +145,9 @@ def record(
         policy_hash=rollout.spec.policy.hash if rollout else "",
         actor=cause.actor,
         command_id=cause.command_id,
+        hold=rollout.hold if rollout else "",
         previous_hash=strategy.last_hash,
         hash="",
-        hold=rollout.hold if rollout else "",
     )
     decision = replace(decision, hash=hash_of(decision))
     strategy = replace(strategy, number=decision.number, last_hash=decision.hash)

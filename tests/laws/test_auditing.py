@@ -109,6 +109,7 @@ def _decision(number: int, previous: str) -> Decision:
         policy_hash="p",
         actor="decider",
         command_id="",
+        hold="",
         previous_hash=previous,
         hash="",
     )
