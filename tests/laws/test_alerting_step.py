@@ -16,6 +16,7 @@ from tests.alerted import LOSS, STORIES, T0_US, alerts_of, decision, rolled_back
 from tradecanary.cli import app
 from tradecanary.processors.alerting.rules import COMMAND, RULES, cause_of, rule_of
 from tradecanary.processors.alerting.step import AGAIN_US, MOST_INCIDENTS, StrategyAlerts, step
+from tradecanary.processors.decision.guards import GUARDS
 from tradecanary.schemas.alerts import Alert, AlertAction, Severity, Until
 from tradecanary.schemas.decisions import Check, Decision, DecisionKind, RolloutStatus
 
@@ -124,23 +125,29 @@ def test_stories_are_told(path: Path) -> None:
 
     for one in made:
         assert one.kind is not DecisionKind.HOLD or one.command_id or one.hold, one.reason
-        cause = cause_of(one)
-        if one.kind in {DecisionKind.HOLD, DecisionKind.ROLL_BACK} and cause not in _JUDGED:
-            assert (one.kind, cause) in RULES, one.reason
+        if one.kind is DecisionKind.HOLD:
+            assert (one.kind, cause_of(one)) in RULES, one.reason
     open_at_end = _check_incidents(alerts)
     assert {one.number for one in made} >= {alert.number for alert in alerts}
     if made[-1].kind is DecisionKind.FINISH:
         assert set() == open_at_end
 
 
-_JUDGED = {"e_value", "fill_rate", "latency", "slippage", "pnl", "error_rate", "p99_latency"}
-"""What the judges and criteria compare; a roll-back by them takes the row of its kind."""
-
-
 def test_every_kind_has_a_row() -> None:
     """A new kind of decision cannot be forgotten here."""
     for kind in DecisionKind:
         assert (kind, "") in RULES
+
+
+def test_every_guard_has_a_row() -> None:
+    """What rolls back by a hard limit, or for lack of data, is named as what it is."""
+    found = re.findall(r'Check\(\s*"(\w+)"', (DECIDER / "guards.py").read_text())
+
+    assert len(found) == len(GUARDS)
+    assert {(DecisionKind.ROLL_BACK, name) for name in found} <= RULES.keys()
+    assert {(DecisionKind.ROLL_BACK, name) for name in ("data_age", "missing", "silent")} <= (
+        RULES.keys()
+    )
 
 
 def test_every_hold_of_the_decider_has_a_row() -> None:

@@ -19,7 +19,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print the decisions as JSON
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 2,
     json: _Json = False,  # noqa: FBT002
     explain: Annotated[
         str, typer.Option(help="Explain one decision in full, as in slow/3.", metavar="NAME/N")
