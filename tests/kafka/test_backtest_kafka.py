@@ -16,6 +16,7 @@ from tradecanary.backtesting.result import GRID, RECORDED_LOOKS
 from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.schemas.codec import encode
+from tradecanary.schemas.decisions import DecisionKind
 from tradecanary.schemas.topics import DECISION_INPUTS, DECISIONS, EXECUTIONS, ROUTING_WEIGHTS
 
 _STRATEGIES = (PROMOTED, SECOND, CRASHING.strategy, *(one.strategy for one in FAULTY))
@@ -54,7 +55,10 @@ def test_every_strategys_policy_is_taken_again(day: Day, log: KafkaLog, strategy
 
 
 def test_another_policy_is_tried_on_the_grid(log: KafkaLog) -> None:
-    """A slower ramp below the recorded weights, on what the topic holds of the healthy canary."""
+    """A slower ramp below the recorded weights, on what the topic holds of the healthy canary.
+
+    How it ends is not asked: a hundred thinned orders of a live run differ from run to run.
+    """
     ramp = [dict(phase) for phase in HEALTHY["ramp"]]
     ramp[0] |= {"weight_bp": 500}
     other = Policy.model_validate(HEALTHY | {"name": "smaller", "ramp": ramp})
@@ -64,7 +68,8 @@ def test_another_policy_is_tried_on_the_grid(log: KafkaLog) -> None:
     assert GRID == one.how
     assert one.thinned > 0
     assert 0 == found.counts.bad
-    assert {"START", "INCREASE"} <= {made.kind.value for made in one.decided}
+    (started,) = (made for made in one.decided if made.kind is DecisionKind.START)
+    assert [9_500, 500] == [weight.weight_bp for weight in started.after.cells[0].weights]
 
 
 def test_the_command_line_reads_the_topic(day: Day) -> None:
