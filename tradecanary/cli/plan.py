@@ -46,8 +46,9 @@ def plan_command(
     catch it first, canary orders and time until then, and what it has
     cost by then. "tail x2": twice as many orders beyond stable's worst
     percent; "far out": two orders in a hundred are like stable's worst
-    thousandth. Figures are means, right to about a quarter; one rollout
-    in ten takes 1.5 to 2 times as long.
+    thousandth. Figures are means, right to about a quarter ("far out"
+    can take half as much again); one rollout in ten takes 1.5 to 2
+    times as long.
 
     "promoted first": the canary passes every test of non-inferiority
     before it is caught, which is right for harm below the margin. If
