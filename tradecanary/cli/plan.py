@@ -80,6 +80,10 @@ def plan_command(
         say_json({"policy": wanted.name, "hash": wanted.hash, "flow": flow.says} | asdict(made))
         return
     out.print(Text(f"{wanted.name}@{wanted.hash[:8]} with {flow.says}", style="bold"))
+    _show(made)
+
+
+def _show(made: Plan) -> None:
     out.print(_phases(made))
     out.print(_promotion(made), markup=False)
     out.print(_effects(made))
