@@ -17,8 +17,9 @@ from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.output import Exit, fail, out, say_json
 from tradecanary.cli.policy import load as load_policy
-from tradecanary.processors.decision.policy import PolicyProblem, canonical_json, read_spec
+from tradecanary.processors.decision.policy import PolicyProblem, canonical_json
 from tradecanary.processors.decision.ramps import RAMPS
+from tradecanary.processors.decision.spec import read_spec
 from tradecanary.schemas.decisions import DecisionKind
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
