@@ -73,22 +73,24 @@ def name_of(manifest: MetricsBatch) -> ManifestName:
     return manifest.slot, manifest.incarnation, manifest.transaction
 
 
+def named(look: Look) -> Iterator[ManifestName]:
+    """Yield the names of the manifests that a look took in, in its sequence."""
+    for part in look.manifests:
+        for transaction in range(part.first_transaction, part.last_transaction + 1):
+            yield part.slot, part.incarnation, transaction
+
+
 def event_of(
     look: Look,
     manifests: ByName[ManifestName, MetricsBatch],
     commands: ByName[str, Command],
 ) -> LookEvent:
     """Return the input of `look`; raise Unrecorded when a record it names is missing."""
-    names = [
-        (part.slot, part.incarnation, transaction)
-        for part in look.manifests
-        for transaction in range(part.first_transaction, part.last_transaction + 1)
-    ]
     try:
         return LookEvent(
             epoch=look.epoch,
             recorded_at_us=look.recorded_at_us,
-            manifests=tuple(manifests[name] for name in names),
+            manifests=tuple(manifests[name] for name in named(look)),
             commands=tuple(commands[name] for name in look.commands),
             routers=look.routers,
             kills=look.kills,

@@ -20,7 +20,13 @@ from tradecanary.backtesting.looked import Looked
 from tradecanary.processors.aggregation.fastest import fastest_fold
 from tradecanary.processors.aggregation.folding import Fold, Tally, empty_snapshot
 from tradecanary.processors.decision.model import LookEvent
-from tradecanary.processors.decision.replay import ManifestName, Parts, Unrecorded, event_of
+from tradecanary.processors.decision.replay import (
+    ManifestName,
+    Parts,
+    Unrecorded,
+    event_of,
+    named,
+)
 from tradecanary.processors.decision.step import initial, step
 from tradecanary.processors.runtime.decision_recovery import commands_from, looks_from
 from tradecanary.processors.runtime.log import Log
@@ -261,12 +267,7 @@ def folded(log: Log, partition: int) -> Iterator[Looked]:
                 f"{DECISION_INPUTS.name} partition {partition} holds look {look.number} and not "
                 f"{state.look + 1}: what ran live cannot be taken again from its beginning"
             )
-        names = [
-            (part.slot, part.incarnation, number)
-            for part in look.manifests
-            for number in range(part.first_transaction, part.last_transaction + 1)
-        ]
-        manifests = {name: recount.manifest(*heads.take(name)) for name in names}
+        manifests = {name: recount.manifest(*heads.take(name)) for name in named(look)}
         event: LookEvent = event_of(look, manifests, commands)
         state, effects = step(state, event)
         yield Looked(look.recorded_at_us, state, effects, event.manifests, recount.events)

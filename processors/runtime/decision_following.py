@@ -1,0 +1,118 @@
+"""The decider's state of a partition, folded on as its looks are recorded; nothing is written.
+
+Status, watch and dashboard follow a living decider so: the newest snapshot once, then each recorded
+look with the records it names, each read once.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from tradecanary.processors.decision.model import PartitionState
+from tradecanary.processors.decision.replay import (
+    ManifestName,
+    Parts,
+    Unrecorded,
+    fold,
+    name_of,
+    named,
+)
+from tradecanary.processors.decision.snapshot import restore
+from tradecanary.processors.decision.step import initial
+from tradecanary.processors.runtime.decision_recovery import parts_from
+from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.stage import LogRecord, TopicPartition
+from tradecanary.schemas.codec import ContractViolation, decode
+from tradecanary.schemas.decisions import Look
+from tradecanary.schemas.metrics import MetricsBatch
+from tradecanary.schemas.routing import Command
+from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, METRICS
+
+_KEPT_COMMANDS = 1_000
+"""A look may name a command that came twice; one older than so many others is read anew."""
+
+
+class Following:
+    """One partition's state; `refresh` takes in what was recorded since."""
+
+    def __init__(self, log: Log, partition: int) -> None:
+        """Follow `partition` of `log` from its newest snapshot, or from its start without one."""
+        self._log = log
+        self._partition = partition
+        self._begin()
+
+    @property
+    def state(self) -> PartitionState:
+        """The state after the last look that was folded."""
+        return self._state
+
+    def refresh(self) -> bool:
+        """Fold the looks recorded since the last call; return whether there were any.
+
+        Raises Unavailable, and Unrecorded when a look names a record that no topic keeps.
+        """
+        try:
+            return self._fold()
+        except Unrecorded:
+            # It fell behind retention, or a command came again after very many: begin anew.
+            self._begin()
+            return self._fold()
+
+    def _begin(self) -> None:
+        parts = parts_from(self._log, self._partition)
+        state, positions = restore(parts.values()) or (initial(self._partition), {})
+        self._state = state
+        self._positions = dict(positions)
+        self._joining = Parts()
+        self._manifests: dict[ManifestName, MetricsBatch] = {}
+        self._commands: dict[str, Command] = {}
+        self._looks: list[Look] = []  # read, and not folded yet: what they name may not answer
+
+    def _fold(self) -> bool:
+        self._looks += (decode(Look, record.value) for record in self._new(DECISION_INPUTS.name))
+        looks = [look for look in self._looks if look.number > self._state.look]
+        if any(name not in self._manifests for look in looks for name in named(look)):
+            self._read_manifests()
+        if any(name not in self._commands for look in looks for name in look.commands):
+            self._read_commands()
+        for state, _ in fold(self._state, looks, self._manifests, self._commands):
+            self._state = state
+        self._forget(looks)
+        self._looks.clear()
+        return bool(looks)
+
+    def _read_manifests(self) -> None:
+        for record in self._new(METRICS.name):
+            try:
+                whole = self._joining.add(decode(MetricsBatch, record.value))
+            except ContractViolation:
+                continue  # the live decider sent it to dead letters
+            if whole is not None:
+                self._manifests[name_of(whole)] = whole
+
+    def _read_commands(self) -> None:
+        for record in self._new(COMMANDS.name):
+            try:
+                command = decode(Command, record.value)
+            except ContractViolation:
+                continue  # the live decider sent it to dead letters
+            self._commands.setdefault(command.id, command)
+
+    def _forget(self, looks: list[Look]) -> None:
+        """Drop what no later look names: a slot's manifests are named in their sequence."""
+        newest = {name[0]: name for look in looks for name in named(look)}
+        for name in [n for n in self._manifests if n <= newest.get(n[0], ("", 0, 0))]:
+            del self._manifests[name]
+        many = len(self._commands) - _KEPT_COMMANDS
+        for identity in list(islice(self._commands, max(many, 0))):
+            del self._commands[identity]
+
+    def _new(self, topic: str) -> list[LogRecord]:
+        """Return the records of a topic since the last call; its position moves only with all."""
+        place = TopicPartition(topic, self._partition)
+        start = self._positions.get(topic)
+        if start is None:
+            start = self._log.start_offset(place)
+        records = list(self._log.read(place, start))
+        self._positions[topic] = records[-1].offset + 1 if records else start
+        return records
