@@ -206,7 +206,9 @@ def next_gate(rollout: Rollout) -> str:
 
 
 def _freeze(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
-    frozen = f"frozen by {command.actor}: {command.reason}"
+    owner = str(_arguments(command).get("owner") or "")[:LONGEST_TEXT]
+    whose = f" for {owner}" if owner else ""
+    frozen = f"frozen by {command.actor}{whose}: {command.reason}"
     return record(replace(strategy, frozen=frozen), DecisionKind.HOLD, cause, at)
 
 

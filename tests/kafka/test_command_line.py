@@ -46,7 +46,8 @@ def test_topics_are_checked_and_a_changed_count_is_refused(pipeline: Pipeline) -
 def test_a_command_without_a_canary_is_refused_in_words(pipeline: Pipeline) -> None:
     """halt, promote and abort say that there is no canary to act on, and exit 1."""
     for verb in ("halt", "promote", "abort"):
-        answer = pipeline.cli(verb, "momentum", "--reason", "a test", "--timeout", "30")
+        sure = () if verb == "halt" else ("--yes",)
+        answer = pipeline.cli(verb, "momentum", "--reason", "a test", "--timeout", "30", *sure)
 
         assert REFUSED == answer.returncode, answer.stderr
         assert "refused: there is no canary to act on" in answer.stdout
@@ -71,7 +72,7 @@ def test_start_and_status_as_json(pipeline: Pipeline, tmp_path: Path) -> None:
     spec.write_text(
         "{rollout: r1, strategy: waiting, stable: a, canary: b, policy: trading-standard}"
     )
-    started = pipeline.cli("start", str(spec), "--json", "--timeout", "30")
+    started = pipeline.cli("start", str(spec), "--no-limits", "--json", "--timeout", "30")
     shown = pipeline.cli("status", "waiting", "--json")
     history = pipeline.cli("history", "waiting", "--json")
 

@@ -1,0 +1,111 @@
+"""`tradecanary watch`: rollouts as they run, drawn anew a few times a second."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console, RenderableType
+from rich.live import Live as Screen
+
+from tradecanary.cli.connection import Connection, connected
+from tradecanary.cli.options import MaybeStrategy
+from tradecanary.cli.output import Exit, View, fail, out, say_json, saying
+from tradecanary.cli.watched import drawn
+from tradecanary.live import Live
+from tradecanary.operator import Operator
+from tradecanary.watch_view import watch_view
+
+_EVERY_S = 0.3
+"""Between two pictures: fast enough for a person, and the countdown moves."""
+
+
+def watch(
+    strategy: MaybeStrategy = None,
+    once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,  # noqa: FBT002
+    json: Annotated[  # noqa: FBT002
+        bool, typer.Option("--json", help="Print a JSON line a strategy whenever it changed.")
+    ] = False,
+    bootstrap_servers: Connection = None,
+) -> None:
+    """Watch rollouts live: phase, weights, routers, lease, budget, measures, decisions.
+
+    Of each measure: both variants, the difference with an interval that holds at
+    every look, the e-value, the tolerance and the state. Many rollouts are drawn
+    as a line each. Ctrl-C ends it; in a pipe it prints a picture at every
+    decision.
+
+    Exit codes: 0 done, 1 no such strategy (--once), 4 Kafka unreachable.
+
+    Example: tradecanary watch momentum
+    """
+    with connected(bootstrap_servers) as operator:
+        with saying("reading the decider's state"):
+            live = Live(operator.log)
+            live.refresh()
+        shown = views(live, strategy, operator.now_us())
+        if once and strategy is not None and not shown:
+            fail(f"strategy {strategy!r} is not known to any decider", Exit.REFUSED)
+        if once or json or not out.is_terminal:
+            _print(shown, as_json=json)
+        if once:
+            return
+        try:
+            if json or not out.is_terminal:
+                _lines(operator, live, strategy, as_json=json)
+            else:
+                _screen(operator, live, strategy, out)
+        except KeyboardInterrupt:
+            return
+
+
+def views(live: Live, strategy: str | None, now_us: int) -> list[View]:
+    """Return what is shown of each strategy, or of one."""
+    decisions = live.decisions
+    return [
+        watch_view(partition, known, decisions.get(name, ()), now_us)
+        for partition in live.states
+        for name, known in sorted(partition.strategies.items())
+        if strategy in {None, name}
+    ]
+
+
+def picture(live: Live, strategy: str | None, now_us: int, height: int | None) -> RenderableType:
+    """Return what is drawn now in so many lines."""
+    return drawn(views(live, strategy, now_us), height)
+
+
+def _print(shown: list[View], *, as_json: bool) -> None:
+    for view in shown if as_json else ():
+        say_json(view)
+    if not as_json:
+        out.print(drawn(shown, None))
+
+
+def _lines(operator: Operator, live: Live, strategy: str | None, *, as_json: bool) -> None:
+    decided = _decided(live)
+    while True:
+        operator.wait(_EVERY_S)
+        moved = live.refresh()
+        before, decided = decided, _decided(live)
+        if moved and (as_json or decided != before):
+            _print(views(live, strategy, operator.now_us()), as_json=as_json)
+
+
+def _decided(live: Live) -> dict[str, str]:
+    return {name: kept[-1].hash for name, kept in live.decisions.items()}
+
+
+def _screen(operator: Operator, live: Live, strategy: str | None, console: Console) -> None:
+    """Draw in place on the terminal's second screen; leave the last picture behind."""
+    last: RenderableType = ""
+    try:
+        with Screen(console=console, screen=True, auto_refresh=False) as screen:
+            while True:
+                now_us, height = operator.now_us(), console.height
+                last = picture(live, strategy, now_us, height)
+                screen.update(last, refresh=True)
+                operator.wait(_EVERY_S)
+                live.refresh()
+    finally:
+        console.print(last)
