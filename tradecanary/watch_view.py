@@ -100,7 +100,7 @@ _FIGURES: dict[str, tuple[Callable[[VariantEvidence], float], str]] = {
     "error_rate": (lambda evidence: 100 * evidence.errors / max(1, evidence.orders), "%"),
     "latency": (latency_ms, "ms"),
     "slippage": (slippage_bp, "bp"),
-    "pnl": (pnl_per_order, "an order"),
+    "pnl": (pnl_per_order, ""),
 }
 """Both variants' figures since the start, by measure."""
 

@@ -54,7 +54,7 @@ def watch(
             if json or not out.is_terminal:
                 _lines(operator, live, strategy, as_json=json)
             else:
-                _screen(operator, live, strategy, out)
+                draw(operator, live, strategy, out)
         except KeyboardInterrupt:
             return
 
@@ -96,7 +96,7 @@ def _decided(live: Live) -> dict[str, str]:
     return {name: kept[-1].hash for name, kept in live.decisions.items()}
 
 
-def _screen(operator: Operator, live: Live, strategy: str | None, console: Console) -> None:
+def draw(operator: Operator, live: Live, strategy: str | None, console: Console) -> None:
     """Draw in place on the terminal's second screen; leave the last picture behind."""
     last: RenderableType = ""
     try:

@@ -13,14 +13,17 @@ from tradecanary.cli.listing import listed, order
 from tradecanary.cli.output import View, duration, percent
 from tradecanary.cli.status import mark
 
-_COLUMNS = ("NAME", "STABLE", "CANARY", "DIFF (95 % CS)", "E-VALUE", "LIMIT", "STATUS")
+_COLUMNS = (
+    "NAME", "STABLE", "CANARY", "DIFF (95 % CS)", "LIMIT", "UNIT", "E-VALUE", "N", "STATUS",
+)  # fmt: skip
+_TEXTS = frozenset({"NAME", "UNIT", "STATUS"})
 _STATES = {
     "worse": ("✖", "red"),
     "not worse": ("✔", "green"),
     "open": ("◌", "cyan"),
 }
-_SHORTEST = 14
-"""Lines of a tree without measures: what does not fit so often is drawn as a line each."""
+_HEADER = 8
+"""Lines of a tree beside its measures and decisions."""
 
 
 def drawn(views: Sequence[View], height: int | None) -> RenderableType:
@@ -31,7 +34,7 @@ def drawn(views: Sequence[View], height: int | None) -> RenderableType:
     ordered = sorted(views, key=order)
     if not ordered:
         return Text("No strategy is known yet. Start a rollout with: tradecanary start SPEC")
-    if height is None or len(ordered) * _SHORTEST <= height or len(ordered) == 1:
+    if height is None or len(ordered) == 1 or sum(map(_lines, ordered)) <= height:
         return Group(*(tree(view) for view in ordered))
     with_rollout = [view for view in ordered if view["rollout"]]
     shown = with_rollout[: max(1, height - 4)]
@@ -39,6 +42,11 @@ def drawn(views: Sequence[View], height: int | None) -> RenderableType:
     foot = f"{rest} more; " if rest else ""
     more = Text(f"{foot}one in full: tradecanary watch STRATEGY", style="dim")
     return Group(listed(shown), Text(""), more)
+
+
+def _lines(view: View) -> int:
+    rows = len(view["rollout"]["rows"]) if view["rollout"] else 0
+    return _HEADER + rows + len(view["decisions"])
 
 
 def tree(view: View) -> RenderableType:
@@ -113,19 +121,20 @@ def _budget(rollout: View) -> str:
 
 
 def _measures(view: View) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for column in _COLUMNS:
-        text = column in {"NAME", "STATUS"}
-        table.add_column(column, justify="left" if text else "right", no_wrap=True)
+        table.add_column(column, justify="left" if column in _TEXTS else "right", no_wrap=True)
     rollout = view["rollout"]
     orders = [f"{rollout['measures'][0][variant]:,.0f}" for variant in ("stable", "canary")]
     e, limit = rollout["e_value"], rollout["e_limit"]
     table.add_row(
-        Text(f"⟳ {view['strategy']} (orders)", style="bold"),
+        Text(f"⟳ {view['strategy']}", style="bold"),
         *orders,
         "",
-        e or "",
-        f"{limit:,.0f}" if e and limit else "",
+        "",
+        "orders",
+        f"{_e_value(e)} / {limit:,.0f}" if e and limit else "",
+        orders[1],
         rollout["judge"]["verdict"],
     )
     rows = rollout["rows"]
@@ -141,21 +150,27 @@ def _measure(table: Table, row: View, branch: str) -> None:
         _figure(row["stable"], row["figure_unit"]),
         _figure(row["canary"], row["figure_unit"]),
         _difference(row),
-        row["e_value"] or "",
-        "" if row["limit"] is None else f"{row['limit']:+.2g} {row['unit']}",
-        Text(f"{sign} {row['state']}  n={row['canary_orders']:,}", style=style),
+        "" if row["limit"] is None else f"{row['limit']:+.2g}",
+        row["unit"],
+        _e_value(row["e_value"]),
+        f"{row['canary_orders']:,}",
+        Text(f"{sign} {row['state']}", style=style),
     )
 
 
+def _e_value(text: str | None) -> str:
+    return (text or "").replace("above ", ">")
+
+
 def _figure(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:,.2f} {unit}"
+    return "" if value is None else f"{value:,.2f} {unit}".rstrip()
 
 
 def _difference(row: View) -> str:
     if row["difference"] is None:
         return ""
     interval = "" if row["low"] is None else f" [{row['low']:+.3g}, {row['high']:+.3g}]"
-    return f"{row['difference']:+.3g}{interval} {row['unit']}"
+    return f"{row['difference']:+.3g}{interval}"
 
 
 def _decisions(view: View) -> list[RenderableType]:
