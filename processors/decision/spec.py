@@ -10,6 +10,7 @@ in the answering decision.
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -92,7 +93,7 @@ class RolloutSpec(Frozen):
             raise ValueError(f"scope names {len(venues)} venues; limits.max_venues allows {most}")
         return self
 
-    @property
+    @cached_property
     def guards(self) -> Guards:
         """The policy's guards, each money and order limit the stricter of policy and spec."""
         guards = self.policy.guards

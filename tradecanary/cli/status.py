@@ -60,8 +60,13 @@ def status(
 
 def mark(status: str) -> Text:
     """Return a rollout's status as people see it: a sign, and a colour once it has ended."""
-    sign, style = _ENDED.get(status, (_LIVE.get(status, "?"), "cyan"))
-    return Text(f"{sign} {status}", style=style)
+    sign = _ENDED[status][0] if status in _ENDED else _LIVE.get(status, "?")
+    return Text(f"{sign} {status}", style=style_of(status))
+
+
+def style_of(status: str) -> str:
+    """Return the colour of a rollout's status."""
+    return _ENDED[status][1] if status in _ENDED else "cyan"
 
 
 def rendered(view: View) -> RenderableType:

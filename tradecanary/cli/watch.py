@@ -9,9 +9,10 @@ from rich.console import Console, RenderableType
 from rich.live import Live as Screen
 
 from tradecanary.cli.connection import Connection, connected
+from tradecanary.cli.listing import lines
 from tradecanary.cli.options import MaybeStrategy
 from tradecanary.cli.output import Exit, View, fail, out, say_json, saying
-from tradecanary.cli.watched import drawn
+from tradecanary.cli.watched import fits, rows, trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
 from tradecanary.watch_view import watch_view
@@ -70,16 +71,19 @@ def views(live: Live, strategy: str | None, now_us: int) -> list[View]:
     ]
 
 
-def picture(live: Live, strategy: str | None, now_us: int, height: int | None) -> RenderableType:
-    """Return what is drawn now in so many lines."""
-    return drawn(views(live, strategy, now_us), height)
+def picture(live: Live, strategy: str | None, now_us: int, height: int) -> RenderableType:
+    """Return what is drawn now in so many lines: trees where they fit, else a line a rollout."""
+    known = sum(len(partition.strategies) for partition in live.states)
+    if strategy is None and not fits(known, height):
+        return rows(lines(live.states), known, height)
+    return trees(views(live, strategy, now_us))
 
 
 def _print(shown: list[View], *, as_json: bool) -> None:
     for view in shown if as_json else ():
         say_json(view)
     if not as_json:
-        out.print(drawn(shown, None))
+        out.print(trees(shown))
 
 
 def _lines(operator: Operator, live: Live, strategy: str | None, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradecanary import trail
-from tradecanary.cli.listing import listed, order
+from tradecanary.cli.listing import listed
 from tradecanary.cli.output import View, duration, percent
 from tradecanary.cli.status import mark
 
@@ -22,31 +22,31 @@ _STATES = {
     "not worse": ("✔", "green"),
     "open": ("◌", "cyan"),
 }
-_HEADER = 8
-"""Lines of a tree beside its measures and decisions."""
+_TREE = 26
+"""Lines of a tree with all its measures and decisions."""
+_AROUND = 4
 
 
-def drawn(views: Sequence[View], height: int | None) -> RenderableType:
-    """Return all strategies: a tree each where `height` lines hold them (None: no end), else rows.
-
-    Views are those of `watch_view`.
-    """
-    ordered = sorted(views, key=order)
-    if not ordered:
+def trees(views: Sequence[View]) -> RenderableType:
+    """Return a tree a strategy; views are those of `watch_view`."""
+    if not views:
         return Text("No strategy is known yet. Start a rollout with: tradecanary start SPEC")
-    if height is None or len(ordered) == 1 or sum(map(_lines, ordered)) <= height:
-        return Group(*(tree(view) for view in ordered))
-    with_rollout = [view for view in ordered if view["rollout"]]
-    shown = with_rollout[: max(1, height - 4)]
-    rest = len(ordered) - len(shown)
-    foot = f"{rest} more; " if rest else ""
-    more = Text(f"{foot}one in full: tradecanary watch STRATEGY", style="dim")
-    return Group(listed(shown), Text(""), more)
+    return Group(*(tree(view) for view in views))
 
 
-def _lines(view: View) -> int:
-    rows = len(view["rollout"]["rows"]) if view["rollout"] else 0
-    return _HEADER + rows + len(view["decisions"])
+def rows(found: Sequence[View], strategies: int, height: int) -> RenderableType:
+    """Return as many lines of `lines` as fit, and how to see one strategy of so many in full."""
+    shown = found[: max(1, height - _AROUND)]
+    rest = strategies - len(shown)
+    more = f"{rest} more; " if rest else ""
+    return Group(
+        listed(shown), Text(f"\n{more}one in full: tradecanary watch STRATEGY", style="dim")
+    )
+
+
+def fits(strategies: int, height: int) -> bool:
+    """Return whether so many trees may fit into a screen."""
+    return strategies <= 1 or strategies * _TREE <= height
 
 
 def tree(view: View) -> RenderableType:
