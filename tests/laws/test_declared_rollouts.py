@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.laws.decision_input import BUILDS, LIMITS, spec
 from tradecanary.processors.decision.model import LookEvent, PartitionState
 from tradecanary.processors.decision.policy import PolicyProblem, canonical_json
 from tradecanary.processors.decision.replay import fold
+from tradecanary.processors.decision.snapshot import restore, snapshot
 from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments, read_spec
 from tradecanary.processors.decision.step import initial, step
 from tradecanary.schemas.decisions import Decision, DecisionKind, Look, RolloutStatus
@@ -127,6 +129,22 @@ def test_another_spec_under_the_same_id_is_refused() -> None:
     assert "refused: r1 was started before with another spec; ids are used once" in answer.reason
     assert rollout is not None
     assert "desk" == rollout.spec.owner
+
+
+def test_a_snapshot_of_before_is_restored() -> None:
+    """State that knows neither declarations nor ends goes on as it was."""
+    state, _, _ = _looks(_start(1, canonical_json(_OLD)))
+    parts = []
+    for part in snapshot(state, {}).changed:
+        payload = json.loads(part.payload)
+        payload.pop("ends", None)
+        for name in ("owner", "budget", "limits", "limits_waived"):
+            payload.get("rollout", {}).get("spec", {}).pop(name, None)
+        parts.append(replace(part, payload=json.dumps(payload).encode()))
+    restored = restore(parts)
+
+    assert restored is not None
+    assert state == restored[0]
 
 
 def test_ended_rollouts_are_known_by_spec_behind_later_ones() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from tradecanary.cli.watch import draw, picture
 from tradecanary.live import Live
 from tradecanary.operator import Operator
 from tradecanary.processors.decision.judges.sequential.streams import STREAMS
+from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.processors.runtime.memory_log import MemoryLog
+from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.world import World
 
 _POLICY = QUICK | {"judge": {"kind": "sequential"}, "guards": {"loss_budget": 5000}}
@@ -105,6 +109,40 @@ def test_what_does_not_fit_is_a_line_each(tmp_path: Path) -> None:
     assert ("r1" in few, "s1" in few, "1 more; one in full" in few) == (True, True, True)
     assert 2 == many.count("Rollout:")
     assert "Rollout:  r1" in _drawn(live, world, STRATEGY, height=10)
+
+
+def test_an_outage_is_said_and_outlived() -> None:
+    """While Kafka does not answer the last picture stays, with the reason above it."""
+    world, turns = Rollout.begin(policy=_POLICY, warm_up_s=20).world, 0
+
+    class Away(MemoryLog):
+        def __init__(self) -> None:
+            self.__dict__ = world.log.__dict__
+
+        def read(
+            self, partition: TopicPartition, start: int = 0, end: int | None = None
+        ) -> Iterator[LogRecord]:
+            if turns in {2, 3}:
+                raise Unavailable("no answer in 5 s")
+            return super().read(partition, start, end)
+
+    def wait(_: float) -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 5:
+            raise KeyboardInterrupt
+
+    log = Away()
+    operator = Operator(log, lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none")
+    file = io.StringIO()
+    live = Live(log)
+    live.refresh()
+    with pytest.raises(KeyboardInterrupt):
+        draw(operator, live, STRATEGY, Console(file=file, force_terminal=True, height=60))
+    inside, behind = file.getvalue().split("\x1b[?1049l")
+
+    assert (2, 5) == (inside.count("Kafka does not answer"), inside.count("Weight:"))
+    assert "Kafka does not answer" not in behind
 
 
 def test_it_draws_in_place_and_leaves_the_last_picture() -> None:

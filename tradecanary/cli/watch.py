@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live as Screen
+from rich.text import Text
 
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.listing import lines
@@ -15,6 +16,7 @@ from tradecanary.cli.output import Exit, View, fail, out, say_json, saying
 from tradecanary.cli.watched import fits, rows, trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
+from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.watch_view import watch_view
 
 _EVERY_S = 0.3
@@ -103,13 +105,25 @@ def _decided(live: Live) -> dict[str, str]:
 def draw(operator: Operator, live: Live, strategy: str | None, console: Console) -> None:
     """Draw in place on the terminal's second screen; leave the last picture behind."""
     last: RenderableType = ""
+    away = ""
     try:
         with Screen(console=console, screen=True, auto_refresh=False) as screen:
             while True:
-                now_us, height = operator.now_us(), console.height
-                last = picture(live, strategy, now_us, height)
+                height = console.height - bool(away)
+                last = picture(live, strategy, operator.now_us(), height)
+                if away:  # the ages above go on: a picture that stands still would look healthy
+                    last = Group(Text(f"Kafka does not answer: {away}", style="bold red"), last)
                 screen.update(last, refresh=True)
                 operator.wait(_EVERY_S)
-                live.refresh()
+                away = _refreshed(live)
     finally:
         console.print(last)
+
+
+def _refreshed(live: Live) -> str:
+    """Take in what is new; return why it cannot be had, an empty text when it can."""
+    try:
+        live.refresh()
+    except Unavailable as away:
+        return str(away)
+    return ""
