@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import STRATEGY
 from tradecanary.cli import completion
-from tradecanary.cli.output import Exit
+from tradecanary.cli.output import Exit, saying
 
 _ASKING = ("increase", "promote", "abort", "rearm", "unfreeze", "kill", "unkill")
 
@@ -106,6 +107,18 @@ def test_on_a_terminal_it_asks(word: str, code: Exit) -> None:
     assert code == process.returncode, said
     assert "all orders go back to stable" in said
     assert "Go on? [y/N]" in said
+
+
+def test_a_slow_answer_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a command waits for is said on stderr when it takes long, and only then."""
+    with saying("waiting for nothing", after_s=60):
+        pass
+    said, deadline_s = "", time.monotonic() + 30
+    with saying("waiting for Kafka", after_s=0.01):
+        while "\n" not in said and time.monotonic() < deadline_s:
+            said += capsys.readouterr().err
+
+    assert "waiting for Kafka ...\n" == said
 
 
 def test_completion_prints_a_script_and_knows_its_shells() -> None:
