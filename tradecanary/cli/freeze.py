@@ -55,9 +55,8 @@ def freeze(
     which = _which(strategy, every, reason)
     arguments = canonical_json({"owner": owner} if owner else {})
     with connected(bootstrap_servers) as operator, saying("waiting for the decider's answers"):
-        names = [which] if which != EVERYWHERE else sorted(_known(operator))
         answers = operator.commands(
-            names, CommandKind.FREEZE,
+            [which] if which != EVERYWHERE else sorted(_known(operator)), CommandKind.FREEZE,
             actor=actor, reason=reason, arguments=arguments, timeout_s=timeout,
         )  # fmt: skip
     _show(answers, timeout, as_json=json)
@@ -84,9 +83,11 @@ def unfreeze(
     name = "every frozen strategy" if which == EVERYWHERE else which
     agreed(f"unfreeze of {name}: rollouts start and rise again.", yes=yes)
     with connected(bootstrap_servers) as operator, saying("waiting for the decider's answers"):
-        frozen = [one for one, why in sorted(_known(operator).items()) if why]
+        names = [which]
+        if which == EVERYWHERE:
+            names = [name for name, why in sorted(_known(operator).items()) if why]
         answers = operator.commands(
-            [which] if which != EVERYWHERE else frozen, CommandKind.UNFREEZE,
+            names, CommandKind.UNFREEZE,
             actor=actor, reason=reason, timeout_s=timeout,
         )  # fmt: skip
     _show(answers, timeout, as_json=json)
