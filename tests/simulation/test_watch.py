@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import QUICK, STRATEGY, Rollout
 from tradecanary.cli.output import Exit
 from tradecanary.cli.watch import draw, picture
+from tradecanary.cli.watched import trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
 from tradecanary.processors.decision.judges.sequential.streams import STREAMS
@@ -86,6 +88,17 @@ def test_plain_rules_have_a_row_a_measure(tmp_path: Path) -> None:
     assert ["fill_rate", "error_rate", "latency", "slippage", "pnl"] == list(rows)
     assert all(row["e_value"] is None for row in rows.values())
     assert "└─ pnl" in tradecanary(world, "watch", "--once").stdout
+
+
+def test_an_end_that_nothing_bounds_is_infinite() -> None:
+    """By account an interval may be open: the largest float is not a figure to be read."""
+    (line,) = tradecanary(_judged(), "watch", "--once", "--json").stdout.splitlines()
+    view = json.loads(line)
+    view["rollout"]["rows"][0] |= {"low": -sys.float_info.max, "high": sys.float_info.max}
+    file = io.StringIO()
+    Console(file=file, width=120).print(trees([view]))
+
+    assert "[-∞, +∞]" in file.getvalue()
 
 
 def test_an_unknown_strategy_is_said() -> None:

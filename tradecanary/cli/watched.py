@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -169,8 +170,15 @@ def _figure(value: float | None, unit: str) -> str:
 def _difference(row: View) -> str:
     if row["difference"] is None:
         return ""
-    interval = "" if row["low"] is None else f" [{row['low']:+.3g}, {row['high']:+.3g}]"
-    return f"{row['difference']:+.3g}{interval}"
+    if row["low"] is None:
+        return f"{row['difference']:+.3g}"
+    return f"{row['difference']:+.3g} [{_bound(row['low'])}, {_bound(row['high'])}]"
+
+
+def _bound(value: float) -> str:
+    """An end of an interval; by account the largest float stands for no bound."""
+    sign = "+" if value > 0 else "-"
+    return f"{sign}∞" if abs(value) == sys.float_info.max else f"{value:+.3g}"
 
 
 def _decisions(view: View) -> list[RenderableType]:
