@@ -114,7 +114,7 @@ def test_the_number_of_series_does_not_grow() -> None:
         )
     registry = registry_of(teller)
 
-    assert first == sum(len(family.samples) for family in registry.collect())
+    assert sum(len(family.samples) for family in registry.collect()) <= first
 
 
 def test_everything_exported_has_a_sample() -> None:
