@@ -110,7 +110,7 @@ AGGREGATION_STATE = _compact(
     "aggregation -> aggregation",
 )  # fmt: skip
 COMMANDS = _delete(
-    "commands", Command, "strategy", Sizing.CONTROL, 3650, "cli, ci -> decision"
+    "commands", Command, "strategy", Sizing.CONTROL, 3650, "cli, ci, dashboard -> decision"
 )  # fmt: skip
 ROUTER_STATUS = _delete(
     "router-status", RouterStatus, "strategy", Sizing.CONTROL, 7,
@@ -138,7 +138,7 @@ ROUTING_WEIGHTS = _compact(
     append_time=True,
 )  # fmt: skip
 KILL_SWITCH = _compact(
-    "kill-switch", KillSwitch, "strategy or *", Sizing.SINGLE, "cli -> routers, decision"
+    "kill-switch", KillSwitch, "strategy or *", Sizing.SINGLE, "cli, dashboard -> routers, decision"
 )  # fmt: skip
 DEAD_LETTERS = _delete(
     "dead-letters", DeadLetter, "source topic-partition", Sizing.SINGLE, 365,

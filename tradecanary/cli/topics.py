@@ -9,6 +9,7 @@ import typer
 from confluent_kafka import KafkaException
 from rich.table import Table
 
+from tradecanary.cli.acls import acls
 from tradecanary.cli.connection import Connection, said, settings_of
 from tradecanary.cli.output import Exit, err, fail, out, say_json
 from tradecanary.processors.runtime.log import Unavailable
@@ -20,7 +21,10 @@ from tradecanary.processors.runtime.topics_admin import (
     create_topics,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Make and check the topics on Kafka.")
+app = typer.Typer(
+    no_args_is_help=True, help="Make and check the topics on Kafka, and who may use them."
+)
+app.command()(acls)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _STYLES = {TopicState.CREATED: "green", TopicState.RIGHT: "", TopicState.MISSING: "red"}
 
