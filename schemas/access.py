@@ -28,6 +28,11 @@ from tradecanary.schemas.topics import (
     Topic,
 )
 
+READER_GROUP = "reader"
+"""The group of all that read without one: nobody joins it, but the client asks for it."""
+ROUTER_GROUP = "tradecanary-router"
+"""The same in trading services, whatever the prefix."""
+
 
 class Resource(StrEnum):
     """What access is given to."""
@@ -127,6 +132,8 @@ def grants(prefix: str = "") -> Iterator[Grant]:
         for operation, topics in ((Operation.WRITE, role.writes), (Operation.READ, role.reads)):
             for topic in topics:
                 yield Grant(role.name, Resource.TOPIC, prefix + topic.name, operation)
+        group = ROUTER_GROUP if role.name == "service" else prefix + READER_GROUP
+        yield Grant(role.name, Resource.GROUP, group, Operation.READ)
         if role.stage:
             yield Grant(role.name, Resource.GROUP, prefix + role.stage, Operation.READ)
             yield Grant(

@@ -43,7 +43,8 @@ def give_access(settings: Settings, named: Mapping[str, Iterable[str]]) -> int:
         for grant in grants(settings.topic_prefix)
         for principal in principals_of(grant.role, named)
     ]
-    for binding, future in AdminClient(settings.connection()).create_acls(bindings).items():
+    admin = AdminClient(settings.connection())  # it must outlive the answers
+    for binding, future in admin.create_acls(bindings).items():
         try:
             future.result(timeout=_TIMEOUT_S)
         except KafkaException as failure:

@@ -33,6 +33,7 @@ from tradecanary.processors.runtime.kafka_producer import SLOW_COMMIT_S, KafkaPr
 from tradecanary.processors.runtime.kafka_statistics import Heard, told
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.stage import LogRecord, TopicPartition
+from tradecanary.schemas.access import READER_GROUP
 
 _CHUNK = 2000
 
@@ -202,7 +203,7 @@ class KafkaLog:
         return Fetcher(client, self._names, self._linger_s, self._beat)
 
     def _new_reader(self, settings: Mapping[str, Any]) -> Consumer:
-        group = {"group.id": self._names.outside("reader")}  # never joined: the client wants one
+        group = {"group.id": self._names.outside(READER_GROUP)}
         return Consumer({**self._consumer_config, **settings, **group})
 
     @contextmanager

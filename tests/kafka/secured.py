@@ -18,7 +18,8 @@ sasl.mechanism.inter.broker.protocol={mechanism}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:{admin};User:ANONYMOUS
 allow.everyone.if.no.acl.found=false
-listener.name.sasl.{name}.sasl.jaas.config={login} required username="{admin}" password="{password}";
+listener.name.sasl.{name}.sasl.jaas.config={login} required \\
+  username="{admin}" password="{password}";
 """
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tradecanary.cli.connection import Connection, said, settings_of
 from tradecanary.cli.output import Exit, err, fail, out, say_json
+from tradecanary.cli.refusal import why
 from tradecanary.processors.runtime.access_admin import give_access, principals_of
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.settings import Settings
@@ -73,11 +74,8 @@ def _apply(settings: Settings, named: Named) -> None:
     try:
         count = give_access(settings, named)
     except (Unavailable, KafkaException) as away:
-        fail(
-            f"Kafka at {settings.bootstrap_servers}: {said(away)}. Access is given by an "
-            "administrator, on a broker with an authorizer.",
-            Exit.UNREACHABLE,
-        )
+        text = why(settings.bootstrap_servers, said(away), settings.connection())
+        fail(f"{text} An administrator gives access, on a broker with an authorizer.", Exit.REFUSED)
     err.print(f"{count} entries are there", markup=False)
 
 
@@ -111,13 +109,19 @@ def commands(settings: Settings, named: Named) -> Iterator[str]:
 
 def _table(prefix: str) -> Table:
     table = Table(box=None)
-    for column in ("role", "writes", "reads", "group, transactional ids"):
+    for column in ("role", "writes", "reads", "groups, transactional ids"):
         table.add_column(column)
     for role in ROLES:
         table.add_row(
             role.name,
             "\n".join(prefix + topic.name for topic in role.writes),
             "\n".join(prefix + topic.name for topic in role.reads),
-            f"{prefix}{role.stage}, {prefix}{role.stage}-*" if role.stage else "",
+            "\n".join(_others(role.name, prefix)),
         )
     return table
+
+
+def _others(role: str, prefix: str) -> Iterator[str]:
+    for grant in grants(prefix):
+        if grant.role == role and grant.resource is not Resource.TOPIC:
+            yield f"{grant.resource.value} {grant.name}{'*' if grant.is_prefix else ''}"

@@ -12,6 +12,7 @@ from rich.table import Table
 from tradecanary.cli.acls import acls
 from tradecanary.cli.connection import Connection, said, settings_of
 from tradecanary.cli.output import Exit, err, fail, out, say_json
+from tradecanary.cli.refusal import why
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import (
@@ -52,7 +53,7 @@ def _report(
     try:
         results = ask(settings)
     except (Unavailable, KafkaException) as away:
-        text = f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running?"
+        text = why(settings.bootstrap_servers, said(away), settings.connection())
         fail(text, Exit.UNREACHABLE)
     if as_json:
         say_json(

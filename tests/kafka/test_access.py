@@ -1,0 +1,187 @@
+"""The table of access on a broker with users and an authorizer: neither too wide nor too narrow."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from tests.kafka.java import JavaBroker
+from tests.kafka.pipeline import Pipeline
+from tests.kafka.secured import ADMIN, client_of, environment_of, secured_kafka
+from tests.kafka.waiting import wait_until
+from tradecanary.processors.stage import TopicPartition as Place
+from tradecanary.producers.kafka_transport import connect
+from tradecanary.producers.publisher import ExecutionPublisher
+from tradecanary.producers.router import OrderRouter
+from tradecanary.schemas.access import READER_GROUP, ROLES, ROUTER_GROUP, Role
+from tradecanary.schemas.topics import EXECUTIONS, TOPICS
+
+REFUSED, UNREACHABLE = 1, 4
+STAGES = [role for role in ROLES if role.stage]
+NAMES = {topic.name for topic in TOPICS}
+_CALL_S = 10.0
+_every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+@pytest.fixture(scope="module")
+def secured(broker: object) -> Iterator[JavaBroker]:
+    """Give a broker that knows a user of each role (and needs what the session's broker needs)."""
+    with secured_kafka([role.name for role in ROLES], _say) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pipeline(secured: JavaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """Give topics that an administrator made, with the access of the table."""
+    made = Pipeline(
+        secured.bootstrap_servers, "desk.", tmp_path_factory.mktemp("access"),
+        executions=1, control=1, **environment_of(ADMIN),
+    )  # fmt: skip
+    applied = made.cli("topics", "acls", "--apply")
+    assert 0 == applied.returncode, applied.stderr
+    yield made
+    made.close()
+
+
+def _client(pipeline: Pipeline, role: Role, **settings: str | int) -> dict[str, str | int]:
+    return {"bootstrap.servers": pipeline.servers, **client_of(role.name), **settings}
+
+
+@_every_role
+def test_a_role_writes_what_the_table_says(pipeline: Pipeline, role: Role) -> None:
+    """Every topic is tried: those of the table take a record, all others refuse it."""
+    refused: dict[str, KafkaError] = {}
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            refused[(message.topic() or "").removeprefix(pipeline.prefix)] = error
+
+    producer = Producer(_client(pipeline, role))
+    for name in NAMES:
+        producer.produce(f"{pipeline.prefix}{name}", b"", b"no strategy", 0, delivered)
+
+    assert 0 == producer.flush(_CALL_S)
+    assert NAMES - {topic.name for topic in role.writes} == set(refused)
+    assert all(
+        KafkaError.TOPIC_AUTHORIZATION_FAILED == error.code() for error in refused.values()
+    ), refused
+
+
+@_every_role
+def test_a_role_reads_what_the_table_says(pipeline: Pipeline, role: Role) -> None:
+    """Every topic is tried: those of the table are read to their end, all others refuse it."""
+    group = ROUTER_GROUP if role.name == "service" else pipeline.prefix + READER_GROUP
+    told = {"group.id": group, "enable.partition.eof": "true"}
+    with closing(Consumer(_client(pipeline, role, **told))) as consumer:
+        found = {name: _read(consumer, f"{pipeline.prefix}{name}") for name in NAMES}
+
+    readable = {topic.name for topic in role.reads}
+    end, refused = KafkaError._PARTITION_EOF, KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert {name: end if name in readable else refused for name in NAMES} == found
+
+
+def _read(consumer: Consumer, topic: str) -> int:
+    """Return the code of the first error: the end of the partition is one."""
+    unseen = consumer.list_topics(topic, timeout=_CALL_S).topics[topic].error
+    if unseen is not None:  # the client would wait for the topic, and say nothing
+        return unseen.code()
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    codes: list[int] = []
+
+    def poll() -> None:
+        message = consumer.poll(0.5)
+        error = message.error() if message is not None else None
+        codes.extend([error.code()] if error is not None else [])
+
+    wait_until(poll, lambda: bool(codes), f"an answer for {topic}", deadline_s=_CALL_S)
+    return codes[0]
+
+
+@_every_role
+def test_a_role_takes_no_slot_of_another(pipeline: Pipeline, role: Role) -> None:
+    """Transactional ids and groups are those of the stage alone: nobody else can fence it."""
+    admin = AdminClient(_client(pipeline, role))
+    for stage in STAGES:
+        slot = f"{pipeline.prefix}{stage.stage}-9"
+        producer = Producer(_client(pipeline, role, **{"transactional.id": slot}))
+        no_id = _code(lambda: producer.init_transactions(_CALL_S))  # noqa: B023 - called at once
+        group = pipeline.prefix + stage.stage
+        described = admin.describe_consumer_groups([group], request_timeout=_CALL_S)[group]
+        no_group = _code(described.result)
+
+        if stage == role:
+            assert no_id is None
+            assert KafkaError.GROUP_AUTHORIZATION_FAILED != no_group
+        else:
+            assert KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED == no_id
+            assert KafkaError.GROUP_AUTHORIZATION_FAILED == no_group
+
+
+def _code(call: Callable[[], object]) -> int | None:
+    """Return the code of the error that the client raises, None when it raises none."""
+    try:
+        call()
+    except KafkaException as refused:
+        code: int = refused.args[0].code()
+        return code
+    return None
+
+
+def test_a_router_without_its_role_says_nothing(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The real router and publisher as the dashboard: no status, no execution is taken."""
+    router = OrderRouter("momentum", {"a": None}, "a")
+    publisher = ExecutionPublisher("impostor")
+    before = pipeline.log.end_offset(Place(EXECUTIONS.name, 0))
+    with connect(
+        router, publisher, bootstrap_servers=pipeline.servers, kafka=client_of("dashboard"),
+        topic_prefix=pipeline.prefix,
+    ):  # fmt: skip
+        route = router.route("o1", "a1", "us", "XNAS", 1.0, "BUY", 1.0, "X")
+        publisher.publish(route.outcome("FILLED", filled_qty=1.0, avg_price=1.0))
+    records = pipeline.records(EXECUTIONS.name)
+
+    assert before == pipeline.log.end_offset(Place(EXECUTIONS.name, 0))
+    assert [] == [record for record in records if b"impostor" in (record.value or b"")]
+    assert "authorization" in caplog.text.lower()
+
+
+def test_a_service_gives_no_commands(pipeline: Pipeline) -> None:
+    """The command line says who refused what, and where to read on."""
+    answer = pipeline.cli("halt", "momentum", "--reason", "a test", **environment_of("service"))
+
+    assert UNREACHABLE == answer.returncode
+    assert "refused" in answer.stderr
+    assert "Topic authorization failed" in answer.stderr
+    assert "docs/security.md" in answer.stderr
+
+
+def test_who_is_unknown_gets_nowhere(pipeline: Pipeline) -> None:
+    """An unknown user and a wrong password: the command line and a stage say so, and end."""
+    for user, password in (("mallory", ""), ("operator", "pw-guessed")):
+        login = environment_of(user, password)
+        answer = pipeline.cli("status", "momentum", **login)
+        stage = pipeline.stage("decision", "9", **login)
+
+        assert UNREACHABLE == answer.returncode
+        assert "refused the login" in answer.stderr
+        assert REFUSED == stage.wait()
+        assert "Authentication failed" in stage.said()
