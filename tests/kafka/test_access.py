@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -18,9 +17,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka.java import JavaBroker
 from tests.kafka.pipeline import Pipeline
-from tests.kafka.secured import ADMIN, client_of, environment_of, secured_kafka
+from tests.kafka.secured import client_of, environment_of
 from tests.kafka.waiting import wait_until
 from tradecanary.processors.stage import TopicPartition as Place
 from tradecanary.producers.kafka_transport import connect
@@ -36,46 +34,22 @@ _CALL_S = 10.0
 _every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
-@pytest.fixture(scope="module")
-def secured(broker: object) -> Iterator[JavaBroker]:
-    """Give a broker that knows a user of each role (and needs what the session's broker needs)."""
-    with secured_kafka([role.name for role in ROLES], _say) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def pipeline(secured: JavaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """Give topics that an administrator made, with the access of the table."""
-    made = Pipeline(
-        secured.bootstrap_servers, "desk.", tmp_path_factory.mktemp("access"),
-        executions=1, control=1, **environment_of(ADMIN),
-    )  # fmt: skip
-    applied = made.cli("topics", "acls", "--apply")
-    assert 0 == applied.returncode, applied.stderr
-    yield made
-    made.close()
-
-
-def _client(pipeline: Pipeline, role: Role, **settings: str | int) -> dict[str, str | int]:
-    return {"bootstrap.servers": pipeline.servers, **client_of(role.name), **settings}
+def _client(secured: Pipeline, role: Role, **settings: str | int) -> dict[str, str | int]:
+    return {"bootstrap.servers": secured.servers, **client_of(role.name), **settings}
 
 
 @_every_role
-def test_a_role_writes_what_the_table_says(pipeline: Pipeline, role: Role) -> None:
+def test_a_role_writes_what_the_table_says(secured: Pipeline, role: Role) -> None:
     """Every topic is tried: those of the table take a record, all others refuse it."""
     refused: dict[str, KafkaError] = {}
 
     def delivered(error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            refused[(message.topic() or "").removeprefix(pipeline.prefix)] = error
+            refused[(message.topic() or "").removeprefix(secured.prefix)] = error
 
-    producer = Producer(_client(pipeline, role))
+    producer = Producer(_client(secured, role))
     for name in NAMES:
-        producer.produce(f"{pipeline.prefix}{name}", b"", b"no strategy", 0, delivered)
+        producer.produce(f"{secured.prefix}{name}", b"", b"no strategy", 0, delivered)
 
     assert 0 == producer.flush(_CALL_S)
     assert NAMES - {topic.name for topic in role.writes} == set(refused)
@@ -85,12 +59,12 @@ def test_a_role_writes_what_the_table_says(pipeline: Pipeline, role: Role) -> No
 
 
 @_every_role
-def test_a_role_reads_what_the_table_says(pipeline: Pipeline, role: Role) -> None:
+def test_a_role_reads_what_the_table_says(secured: Pipeline, role: Role) -> None:
     """Every topic is tried: those of the table are read to their end, all others refuse it."""
-    group = ROUTER_GROUP if role.name == "service" else pipeline.prefix + READER_GROUP
+    group = ROUTER_GROUP if role.name == "service" else secured.prefix + READER_GROUP
     told = {"group.id": group, "enable.partition.eof": "true"}
-    with closing(Consumer(_client(pipeline, role, **told))) as consumer:
-        found = {name: _read(consumer, f"{pipeline.prefix}{name}") for name in NAMES}
+    with closing(Consumer(_client(secured, role, **told))) as consumer:
+        found = {name: _read(consumer, f"{secured.prefix}{name}") for name in NAMES}
 
     readable = {topic.name for topic in role.reads}
     end, refused = KafkaError._PARTITION_EOF, KafkaError.TOPIC_AUTHORIZATION_FAILED
@@ -115,14 +89,14 @@ def _read(consumer: Consumer, topic: str) -> int:
 
 
 @_every_role
-def test_a_role_takes_no_slot_of_another(pipeline: Pipeline, role: Role) -> None:
+def test_a_role_takes_no_slot_of_another(secured: Pipeline, role: Role) -> None:
     """Transactional ids and groups are those of the stage alone: nobody else can fence it."""
-    admin = AdminClient(_client(pipeline, role))
+    admin = AdminClient(_client(secured, role))
     for stage in STAGES:
-        slot = f"{pipeline.prefix}{stage.stage}-9"
-        producer = Producer(_client(pipeline, role, **{"transactional.id": slot}))
+        slot = f"{secured.prefix}{stage.stage}-9"
+        producer = Producer(_client(secured, role, **{"transactional.id": slot}))
         no_id = _code(lambda: producer.init_transactions(_CALL_S))  # noqa: B023 - called at once
-        group = pipeline.prefix + stage.stage
+        group = secured.prefix + stage.stage
         described = admin.describe_consumer_groups([group], request_timeout=_CALL_S)[group]
         no_group = _code(described.result)
 
@@ -145,28 +119,28 @@ def _code(call: Callable[[], object]) -> int | None:
 
 
 def test_a_router_without_its_role_says_nothing(
-    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+    secured: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The real router and publisher as the dashboard: no status, no execution is taken."""
     router = OrderRouter("momentum", {"a": None}, "a")
     publisher = ExecutionPublisher("impostor")
-    before = pipeline.log.end_offset(Place(EXECUTIONS.name, 0))
+    before = secured.log.end_offset(Place(EXECUTIONS.name, 0))
     with connect(
-        router, publisher, bootstrap_servers=pipeline.servers, kafka=client_of("dashboard"),
-        topic_prefix=pipeline.prefix,
+        router, publisher, bootstrap_servers=secured.servers, kafka=client_of("dashboard"),
+        topic_prefix=secured.prefix,
     ):  # fmt: skip
         route = router.route("o1", "a1", "us", "XNAS", 1.0, "BUY", 1.0, "X")
         publisher.publish(route.outcome("FILLED", filled_qty=1.0, avg_price=1.0))
-    records = pipeline.records(EXECUTIONS.name)
+    records = secured.records(EXECUTIONS.name)
 
-    assert before == pipeline.log.end_offset(Place(EXECUTIONS.name, 0))
+    assert before == secured.log.end_offset(Place(EXECUTIONS.name, 0))
     assert [] == [record for record in records if b"impostor" in (record.value or b"")]
     assert "authorization" in caplog.text.lower()
 
 
-def test_a_service_gives_no_commands(pipeline: Pipeline) -> None:
+def test_a_service_gives_no_commands(secured: Pipeline) -> None:
     """The command line says who refused what, and where to read on."""
-    answer = pipeline.cli("halt", "momentum", "--reason", "a test", **environment_of("service"))
+    answer = secured.cli("halt", "momentum", "--reason", "a test", **environment_of("service"))
 
     assert UNREACHABLE == answer.returncode
     assert "refused" in answer.stderr
@@ -174,12 +148,12 @@ def test_a_service_gives_no_commands(pipeline: Pipeline) -> None:
     assert "docs/security.md" in answer.stderr
 
 
-def test_who_is_unknown_gets_nowhere(pipeline: Pipeline) -> None:
+def test_who_is_unknown_gets_nowhere(secured: Pipeline) -> None:
     """An unknown user and a wrong password: the command line and a stage say so, and end."""
     for user, password in (("mallory", ""), ("operator", "pw-guessed")):
         login = environment_of(user, password)
-        answer = pipeline.cli("status", "momentum", **login)
-        stage = pipeline.stage("decision", "9", **login)
+        answer = secured.cli("status", "momentum", **login)
+        stage = secured.stage("decision", "9", **login)
 
         assert UNREACHABLE == answer.returncode
         assert "refused the login" in answer.stderr
