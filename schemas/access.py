@@ -51,13 +51,21 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One row. `stage`: its consumer group, and the beginning of its transactional ids."""
+    """One row. `stage`: its consumer group, and the beginning of its transactional ids.
+
+    `reader`: the group that its client asks for where it reads without one.
+    """
 
     name: str
     text: str
     writes: tuple[Topic, ...]
     reads: tuple[Topic, ...]
     stage: str = ""
+    reader: str = READER_GROUP
+
+    def reader_group(self, prefix: str) -> str:
+        """Return the group that its client asks for, under a prefix of topics."""
+        return self.reader if self.reader == ROUTER_GROUP else prefix + self.reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ ROLES: tuple[Role, ...] = (
         "a trading service with its router and its publisher",
         writes=(EXECUTIONS, ROUTER_STATUS),
         reads=(ROUTING_WEIGHTS, KILL_SWITCH),
+        reader=ROUTER_GROUP,
     ),
     Role(
         "aggregation",
@@ -118,6 +127,13 @@ ROLES: tuple[Role, ...] = (
         reads=_STANDING,
     ),
     Role(
+        "replay",
+        "`tradecanary replay`, which publishes recorded executions again",
+        writes=(EXECUTIONS,),
+        reads=(EXECUTIONS, ROUTING_WEIGHTS, KILL_SWITCH),
+        reader=ROUTER_GROUP,
+    ),
+    Role(
         "auditor",
         "who looks and changes nothing: `verify`, `report`, `backtest`",
         writes=(),
@@ -132,8 +148,7 @@ def grants(prefix: str = "") -> Iterator[Grant]:
         for operation, topics in ((Operation.WRITE, role.writes), (Operation.READ, role.reads)):
             for topic in topics:
                 yield Grant(role.name, Resource.TOPIC, prefix + topic.name, operation)
-        group = ROUTER_GROUP if role.name == "service" else prefix + READER_GROUP
-        yield Grant(role.name, Resource.GROUP, group, Operation.READ)
+        yield Grant(role.name, Resource.GROUP, role.reader_group(prefix), Operation.READ)
         if role.stage:
             yield Grant(role.name, Resource.GROUP, prefix + role.stage, Operation.READ)
             yield Grant(

@@ -99,7 +99,7 @@ def _compact(
 
 EXECUTIONS = _delete(
     "executions", ExecutionEvent, "unit", Sizing.EXECUTIONS, 90,
-    "services -> aggregation, replay", append_time=True,
+    "services, replay -> aggregation, replay, backtest", append_time=True,
 )  # fmt: skip
 METRICS = _delete(
     "metrics", MetricsBatch, "explicit partition", Sizing.CONTROL, 90,
@@ -117,7 +117,7 @@ ROUTER_STATUS = _delete(
     "routers -> decision, dashboard", append_time=True,
 )  # fmt: skip
 DECISION_INPUTS = _delete(
-    "decision-inputs", Look, "partition", Sizing.CONTROL, 90, "decision -> auditing, replay"
+    "decision-inputs", Look, "partition", Sizing.CONTROL, 90, "decision -> auditing, backtest"
 )  # fmt: skip
 DECISIONS = _delete(
     "decisions", Decision, "strategy", Sizing.CONTROL, 0,

@@ -24,7 +24,7 @@ from tradecanary.processors.stage import TopicPartition as Place
 from tradecanary.producers.kafka_transport import connect
 from tradecanary.producers.publisher import ExecutionPublisher
 from tradecanary.producers.router import OrderRouter
-from tradecanary.schemas.access import READER_GROUP, ROLES, ROUTER_GROUP, Role
+from tradecanary.schemas.access import ROLES, Role
 from tradecanary.schemas.topics import EXECUTIONS, TOPICS
 
 REFUSED, UNREACHABLE = 1, 4
@@ -61,8 +61,7 @@ def test_a_role_writes_what_the_table_says(secured: Pipeline, role: Role) -> Non
 @_every_role
 def test_a_role_reads_what_the_table_says(secured: Pipeline, role: Role) -> None:
     """Every topic is tried: those of the table are read to their end, all others refuse it."""
-    group = ROUTER_GROUP if role.name == "service" else secured.prefix + READER_GROUP
-    told = {"group.id": group, "enable.partition.eof": "true"}
+    told = {"group.id": role.reader_group(secured.prefix), "enable.partition.eof": "true"}
     with closing(Consumer(_client(secured, role, **told))) as consumer:
         found = {name: _read(consumer, f"{secured.prefix}{name}") for name in NAMES}
 

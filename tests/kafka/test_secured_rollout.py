@@ -95,7 +95,7 @@ def test_every_role_does_its_work_and_tells_no_password(
     said.append(_as(secured, "dashboard", "status", STRATEGY, "--json"))
     said.append(_as(secured, "auditor", "verify"))
     kinds = [d.kind for d in operator.decisions(STRATEGY)]
-    wait_until(lambda: None, lambda: bool(receiver.requests), "an alert", secured.said)
+    receiver.until(lambda one: bool(one.requests), "an alert")
 
     assert "HALTED" == json.loads(said[-2].stdout)["rollout"]["status"]
     assert [DecisionKind.START, DecisionKind.HALT] == [k for k in kinds if k.value != "HOLD"]
