@@ -63,28 +63,31 @@ def test_a_role_reads_what_the_table_says(secured: Pipeline, role: Role) -> None
     """Every topic is tried: those of the table are read to their end, all others refuse it."""
     told = {"group.id": role.reader_group(secured.prefix), "enable.partition.eof": "true"}
     with closing(Consumer(_client(secured, role, **told))) as consumer:
-        found = {name: _read(consumer, f"{secured.prefix}{name}") for name in NAMES}
+        found = _first_errors(consumer, secured.prefix)
 
     readable = {topic.name for topic in role.reads}
     end, refused = KafkaError._PARTITION_EOF, KafkaError.TOPIC_AUTHORIZATION_FAILED
     assert {name: end if name in readable else refused for name in NAMES} == found
 
 
-def _read(consumer: Consumer, topic: str) -> int:
-    """Return the code of the first error: the end of the partition is one."""
-    unseen = consumer.list_topics(topic, timeout=_CALL_S).topics[topic].error
-    if unseen is not None:  # the client would wait for the topic, and say nothing
-        return unseen.code()
-    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-    codes: list[int] = []
+def _first_errors(consumer: Consumer, prefix: str) -> dict[str, int]:
+    """Return the code of the first error of every topic: the end of the partition is one."""
+    found = {}
+    for name in NAMES:
+        unseen = consumer.list_topics(prefix + name, timeout=_CALL_S).topics[prefix + name].error
+        if unseen is not None:  # the client would wait for the topic, and say nothing
+            found[name] = unseen.code()
+    seen = sorted(NAMES - found.keys())
+    consumer.assign([TopicPartition(prefix + name, 0, OFFSET_BEGINNING) for name in seen])
 
     def poll() -> None:
         message = consumer.poll(0.5)
         error = message.error() if message is not None else None
-        codes.extend([error.code()] if error is not None else [])
+        if message is not None and error is not None and message.topic() is not None:
+            found.setdefault(str(message.topic()).removeprefix(prefix), error.code())
 
-    wait_until(poll, lambda: bool(codes), f"an answer for {topic}", deadline_s=_CALL_S)
-    return codes[0]
+    wait_until(poll, lambda: found.keys() == NAMES, "an answer for each topic", lambda: str(found))
+    return found
 
 
 @_every_role
@@ -149,12 +152,12 @@ def test_a_service_gives_no_commands(secured: Pipeline) -> None:
 
 def test_who_is_unknown_gets_nowhere(secured: Pipeline) -> None:
     """An unknown user and a wrong password: the command line and a stage say so, and end."""
-    for user, password in (("mallory", ""), ("operator", "pw-guessed")):
-        login = environment_of(user, password)
+    logins = [environment_of("mallory"), environment_of("operator", "pw-guessed")]
+    stages = [secured.stage("decision", f"{slot}", **login) for slot, login in enumerate(logins, 8)]
+    for login in logins:
         answer = secured.cli("status", "momentum", **login)
-        stage = secured.stage("decision", "9", **login)
-
         assert UNREACHABLE == answer.returncode
         assert "refused the login" in answer.stderr
-        assert REFUSED == stage.wait()
+    for stage in stages:
+        assert REFUSED == stage.wait(40)
         assert "Authentication failed" in stage.said()

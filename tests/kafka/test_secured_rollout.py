@@ -23,6 +23,7 @@ from tradecanary.schemas.decisions import DecisionKind
 from tradecanary.schemas.routing import CommandKind
 
 STRATEGY = "momentum"
+_PAIR = ("aggregation", "decision")
 
 
 @pytest.fixture
@@ -39,15 +40,21 @@ def _trade(pipeline: Pipeline) -> None:
 
 
 def _decide(pipeline: Pipeline, receiver: Receiver) -> None:
-    for stage in ("aggregation", "decision"):
-        pipeline.stage(stage, **environment_of(stage))
+    stages = [pipeline.stage(stage, **environment_of(stage)) for stage in _PAIR]
     routes = pipeline.folder / "routes.yaml"
     routes.write_text(
         f"senders: {{hook: {{kind: webhook, url: '{receiver.url('/hook')}'}}}}\n"
         "routes: [{name: all, senders: [hook]}]\n"
     )
     alerting = ["run", "alerting", "--routes", str(routes)]
-    pipeline.process("alerting", [*TRADECANARY, *alerting], **environment_of("alerting"))
+    stages.append(
+        pipeline.process("alerting", [*TRADECANARY, *alerting], **environment_of("alerting"))
+    )
+
+    def owned() -> list[bool]:
+        return [any(line.get("owned") for line in stage.lines()) for stage in stages]
+
+    wait_until(lambda: stages[0].running, lambda: all(owned()), "partitions", pipeline.said, 90)
 
 
 def _spec() -> str:
