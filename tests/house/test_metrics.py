@@ -55,6 +55,19 @@ def test_the_docs_list_what_is_exported() -> None:
     assert set(STAGES) == {row[3] for row in rows}
 
 
+def test_the_docs_list_the_codes_of_holds() -> None:
+    """Every code that the decider gives a hold, which is the value of a label."""
+    folder = ROOT / "processors" / "decision"
+    text = "".join((folder / f"{name}.py").read_text() for name in ("rollout_look", "data"))
+    codes = set(re.findall(r'(?:Hold\(|PhaseAnswer\.\w+: )f?"([a-z ]+)', text))
+    codes |= set(re.findall(r'DataProblem\(\s*"([a-z]+)"(?!, harm=True)', text))
+    (told,) = re.findall(r"^`hold` is the code of .*?: (.*?)\. ", DOC, re.MULTILINE)
+
+    assert {code.strip() for code in codes} == {
+        code.removesuffix(" GATE") for code in re.findall(r"`([^`]+)`", told)
+    }
+
+
 def test_the_checker_finds_what_is_wrong() -> None:
     """A name, a matcher's label, a grouping that is not there, an expression that is none."""
     known = {"tradecanary_killed": frozenset({"strategy"})}

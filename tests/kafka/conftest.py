@@ -65,18 +65,28 @@ def day(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     played.pipeline.close()
 
 
-@pytest.fixture(scope="module")
-def secured(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """Give topics on a broker that knows a user of each role, with the access of the table.
+@pytest.fixture(scope="session")
+def secured_broker(broker: Broker) -> Iterator[Broker]:
+    """Give a broker of its own that knows a user of each role, and an administrator.
 
-    It is a broker of its own; asking for the session's skips and fails as all Kafka tests do.
+    Asking for the session's skips and fails as all Kafka tests do.
     """
     with secured_kafka([role.name for role in ROLES], print) as own:
-        made = Pipeline(
-            own.bootstrap_servers, "desk.", tmp_path_factory.mktemp("secured"),
-            executions=1, control=1, **environment_of(ADMIN),
-        )  # fmt: skip
-        applied = made.cli("topics", "acls", "--apply")
-        assert 0 == applied.returncode, applied.stderr
-        yield made
-        made.close()
+        yield own
+
+
+@pytest.fixture(scope="module")
+def secured(secured_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """Give topics on a broker with users, and the access of the table."""
+    made = Pipeline(
+        secured_broker.bootstrap_servers,
+        f"desk-{next(_numbers)}.",
+        tmp_path_factory.mktemp("secured"),
+        executions=1,
+        control=1,
+        **environment_of(ADMIN),
+    )
+    applied = made.cli("topics", "acls", "--apply")
+    assert 0 == applied.returncode, applied.stderr
+    yield made
+    made.close()

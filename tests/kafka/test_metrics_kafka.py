@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,9 @@ class _Stage:
         self.figures: Figures = {}
 
     def ask(self) -> None:
-        """Scrape, if it answers."""
+        """Scrape, if it answers, ten times a second at most."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.popen.wait(0.1)
         try:
             with urllib.request.urlopen(self.url, timeout=5) as answer:
                 text = answer.read().decode()

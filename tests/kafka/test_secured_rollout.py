@@ -54,7 +54,9 @@ def _decide(pipeline: Pipeline, receiver: Receiver) -> None:
     def owned() -> list[bool]:
         return [any(line.get("owned") for line in stage.lines()) for stage in stages]
 
-    wait_until(lambda: stages[0].running, lambda: all(owned()), "partitions", pipeline.said, 90)
+    watch = pipeline.watch()
+    watch.until(lambda: all(owned()), "partitions", 90)
+    watch.close()
 
 
 def _spec() -> str:
