@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from tradecanary.schemas.access import ROUTER_GROUP
+
 Settings = dict[str, str | int | float | bool]
 
 _ENVIRONMENT = "KAFKA__"
 FOLLOW: Settings = {
-    "group.id": "tradecanary-router",  # the client wants one; it is never joined
+    "group.id": ROUTER_GROUP,  # the client wants one; it is never joined
     "isolation.level": "read_committed",
     "enable.auto.commit": False,
     "enable.partition.eof": True,

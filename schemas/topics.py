@@ -99,7 +99,7 @@ def _compact(
 
 EXECUTIONS = _delete(
     "executions", ExecutionEvent, "unit", Sizing.EXECUTIONS, 90,
-    "services -> aggregation, replay", append_time=True,
+    "services, replay -> aggregation, replay, backtest", append_time=True,
 )  # fmt: skip
 METRICS = _delete(
     "metrics", MetricsBatch, "explicit partition", Sizing.CONTROL, 90,
@@ -110,14 +110,14 @@ AGGREGATION_STATE = _compact(
     "aggregation -> aggregation",
 )  # fmt: skip
 COMMANDS = _delete(
-    "commands", Command, "strategy", Sizing.CONTROL, 3650, "cli, ci -> decision"
+    "commands", Command, "strategy", Sizing.CONTROL, 3650, "cli, ci, dashboard -> decision"
 )  # fmt: skip
 ROUTER_STATUS = _delete(
     "router-status", RouterStatus, "strategy", Sizing.CONTROL, 7,
     "routers -> decision, dashboard", append_time=True,
 )  # fmt: skip
 DECISION_INPUTS = _delete(
-    "decision-inputs", Look, "partition", Sizing.CONTROL, 90, "decision -> auditing, replay"
+    "decision-inputs", Look, "partition", Sizing.CONTROL, 90, "decision -> auditing, backtest"
 )  # fmt: skip
 DECISIONS = _delete(
     "decisions", Decision, "strategy", Sizing.CONTROL, 0,
@@ -138,7 +138,7 @@ ROUTING_WEIGHTS = _compact(
     append_time=True,
 )  # fmt: skip
 KILL_SWITCH = _compact(
-    "kill-switch", KillSwitch, "strategy or *", Sizing.SINGLE, "cli -> routers, decision"
+    "kill-switch", KillSwitch, "strategy or *", Sizing.SINGLE, "cli, dashboard -> routers, decision"
 )  # fmt: skip
 DEAD_LETTERS = _delete(
     "dead-letters", DeadLetter, "source topic-partition", Sizing.SINGLE, 365,

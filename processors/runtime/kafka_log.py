@@ -30,8 +30,10 @@ from tradecanary.processors.runtime.kafka_consumer import (
     KafkaConsumer,
 )
 from tradecanary.processors.runtime.kafka_producer import SLOW_COMMIT_S, KafkaProducer
+from tradecanary.processors.runtime.kafka_statistics import Heard, told
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.stage import LogRecord, TopicPartition
+from tradecanary.schemas.access import READER_GROUP
 
 _CHUNK = 2000
 
@@ -79,7 +81,8 @@ class KafkaLog:
     """A `Log` on Kafka. `connection` is what librdkafka needs to reach it, and overrides.
 
     `prefix` goes before the names of topics, groups and transactional ids; `beat` is called after
-    every fetch. Calls raise Unavailable when the brokers do not answer within 30 s.
+    every fetch, `heard` each second with where a member of a group stands. Calls raise Unavailable
+    when the brokers do not answer within 30 s.
     """
 
     def __init__(
@@ -90,11 +93,13 @@ class KafkaLog:
         linger_s: float = LINGER_S,
         slow_commit_s: float = SLOW_COMMIT_S,
         beat: Callable[[], None] = no_beat,
+        heard: Heard | None = None,
     ) -> None:
         self._slow_commit_s = slow_commit_s
         self._names = Names(prefix)
         self._linger_s = linger_s
         self._beat = beat
+        self._told = {} if heard is None else told(heard, self._names)
         self._consumer_config = {**CONSUMER, **connection, **CONSUMER_RULES}
         self._producer_config = {**PRODUCER, **connection, **PRODUCER_RULES}
         self._counts: dict[str, int] = {}
@@ -115,7 +120,8 @@ class KafkaLog:
 
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaConsumer:
         """Return a new member of `group` on `topics` (assignor `range`)."""
-        config = self._consumer_config | {"group.id": self._names.outside(group)}
+        own = {"group.id": self._names.outside(group)}
+        config = {**self._consumer_config, **self._told, **own}
         return KafkaConsumer(config, topics, self._names, self._linger_s, self._beat)
 
     def producer(self, transactional_id: str) -> KafkaProducer:
@@ -197,7 +203,7 @@ class KafkaLog:
         return Fetcher(client, self._names, self._linger_s, self._beat)
 
     def _new_reader(self, settings: Mapping[str, Any]) -> Consumer:
-        group = {"group.id": self._names.outside("reader")}  # never joined: the client wants one
+        group = {"group.id": self._names.outside(READER_GROUP)}
         return Consumer({**self._consumer_config, **settings, **group})
 
     @contextmanager

@@ -57,6 +57,8 @@ class Settings(BaseModel):
     """How long a poll collects further records once there are some."""
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Port of the Prometheus endpoint; 0: none."""
+    metrics_address: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Where the Prometheus endpoint listens; 0.0.0.0: everywhere, without a login."""
 
     def connection(self) -> dict[str, str | int | float | bool]:
         """Return what librdkafka needs to reach the brokers, secrets included."""

@@ -18,11 +18,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from types import FrameType
+from typing import Protocol
 
 import structlog
 from confluent_kafka import KafkaException
-from prometheus_client import REGISTRY, start_http_server
+from prometheus_client import REGISTRY, disable_created_metrics, start_http_server
+from prometheus_client.registry import Collector
 
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Fenced, Hung, OffsetLost, Unavailable
@@ -46,6 +49,13 @@ _CODES: Mapping[type[Exception], int] = {
 }
 
 
+class Standing(Collector, Protocol):
+    """Figures of what a task knows."""
+
+    def take(self) -> None:
+        """Take what it knows now, which is committed."""
+
+
 def run_stage(
     task: Task,
     settings: Settings,
@@ -53,18 +63,19 @@ def run_stage(
     *,
     wind_down: Callable[[], None] = lambda: None,
     deadline_us: int = DEADLINE_US,
+    standing: Standing | None = None,
 ) -> int:
     """Run `task` on Kafka until it is told to stop; return the process's exit code.
 
     `wind_down` is called before the last transaction; after `deadline_us` without any that
-    succeeded the process ends. Must be called from the main thread: it takes SIGTERM and SIGINT.
-    Bugs of ours are raised.
+    succeeded the process ends; `standing` is exported with the figures of the process.
+    Must be called from the main thread: it takes SIGTERM and SIGINT. Bugs of ours are raised.
     """
     environment = os.environ if environment is None else environment
     say = json_lines().bind(slot=settings.slot)
-    telemetry = Telemetry(task.name, REGISTRY, say.info)
+    telemetry = _telemetry(task, settings, say, standing)
     if settings.metrics_port:
-        start_http_server(settings.metrics_port, registry=REGISTRY)
+        start_http_server(settings.metrics_port, settings.metrics_address, REGISTRY)
     say.info("starting", task=task.name, settings=settings.shown())
     watchdog = Watchdog(lambda why: _end(task, say, why))
     with _stop_signals() as stopping, watchdog:
@@ -83,6 +94,25 @@ def run_stage(
             return code
     say.info("stopped", task=task.name, exit_code=OK)
     return OK
+
+
+def _telemetry(
+    task: Task,
+    settings: Settings,
+    say: structlog.typing.FilteringBoundLogger,
+    standing: Standing | None,
+) -> Telemetry:
+    # they are a second series for each counter, that nobody looks at
+    disable_created_metrics()  # type: ignore[no-untyped-call] # the client's omission
+    if standing is not None:
+        REGISTRY.register(standing)
+    about = {"slot": settings.slot, "version": version("tradecanary")}
+    take = _nothing if standing is None else standing.take
+    return Telemetry(task.name, REGISTRY, say.info, inputs=task.inputs, about=about, take=take)
+
+
+def _nothing() -> None:
+    """Take nothing."""
 
 
 def _end(task: Task, say: structlog.typing.FilteringBoundLogger, why: str) -> None:
@@ -111,7 +141,11 @@ def _run(
 ) -> None:
     linger_s = settings.poll_linger_ms / 1000
     log = KafkaLog(
-        settings.connection(), prefix=settings.topic_prefix, linger_s=linger_s, beat=beat
+        settings.connection(),
+        prefix=settings.topic_prefix,
+        linger_s=linger_s,
+        beat=beat,
+        heard=lambda found: telemetry.positions(found, clock_us()),
     )
     for topic in (*task.inputs, *task.side_inputs):
         log.partitions(topic)  # says at once which topic is not there

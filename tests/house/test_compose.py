@@ -1,6 +1,7 @@
 """docker-compose.yml says nothing the code does not know: commands, settings, topics, broker."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,6 +62,71 @@ def test_nothing_runs_before_the_topics_are_there() -> None:
         if name != "topics-init":
             waits = SERVICES[name]["depends_on"]["topics-init"]
             assert {"condition": "service_completed_successfully"} == waits
+
+
+def _published(service: dict[str, Any]) -> list[str]:
+    return [str(port) for port in service.get("ports", [])]
+
+
+def test_ports_are_published_on_loopback_only() -> None:
+    """Nothing of this is reached from another host."""
+    ports = [port for service in SERVICES.values() for port in _published(service)]
+
+    assert ports
+    assert [] == [port for port in ports if not port.startswith("127.0.0.1:")]
+
+
+def test_images_have_a_tag_and_mounted_files_exist() -> None:
+    """`latest` is another image every month; a missing file would be mounted as a folder."""
+    images = [one["image"] for one in SERVICES.values() if not one.get("build")]
+    mounts = [v.split(":")[0] for one in SERVICES.values() for v in one.get("volumes", [])]
+
+    assert [] == [image for image in images if not re.search(r":v?\d+\.\d+\.\d+$", image)]
+    assert [] == [m for m in mounts if m.startswith(".") and not (ROOT / m).exists()]
+    assert {m for m in mounts if not m.startswith(".")} == set(COMPOSE["volumes"])
+
+
+def test_prometheus_asks_the_stages_where_they_answer() -> None:
+    """Each stage is a job of its name, at the port that its settings open to other containers."""
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+
+    assert STAGES == set(jobs)
+    for name, job in jobs.items():
+        environment = {k: str(v) for k, v in SERVICES[name]["environment"].items()}
+        settings = load_settings(environment)
+        assert "0.0.0.0" == settings.metrics_address
+        assert [(name, settings.metrics_port)] == list(_targets(job))
+
+
+def _targets(job: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    for static in job.get("static_configs", []):
+        for target in static["targets"]:
+            host, _, port = target.partition(":")
+            yield host, int(port)
+    for found in job.get("dns_sd_configs", []):
+        yield from ((name, found["port"]) for name in found["names"])
+
+
+def test_prometheus_and_grafana_find_their_files() -> None:
+    """What their configurations name is mounted there, and Grafana asks this Prometheus."""
+    mounted = dict(
+        volume.split(":")[1::-1]
+        for name in ("prometheus", "grafana")
+        for volume in SERVICES[name]["volumes"]
+    )
+    config = yaml.safe_load((ROOT / mounted["/etc/prometheus/prometheus.yml"]).read_text())
+    provisioning = ROOT / mounted["/etc/grafana/provisioning"]
+    source = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())
+    boards = yaml.safe_load((provisioning / "dashboards" / "tradecanary.yml").read_text())
+    (port,) = _published(SERVICES["prometheus"])
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    folder, _, file = home.rpartition("/")
+
+    assert set(config["rule_files"]) <= set(mounted)
+    assert f"http://prometheus:{port.split(':')[2]}" == source["datasources"][0]["url"]
+    assert folder == boards["providers"][0]["options"]["path"]
+    assert (ROOT / mounted[folder] / file).is_file()
 
 
 def test_broker_is_the_one_we_test_on() -> None:

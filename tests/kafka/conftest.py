@@ -9,6 +9,9 @@ import pytest
 
 from tests.kafka.broker import Broker, NoBrokerError, kafka
 from tests.kafka.day import Day, play
+from tests.kafka.pipeline import Pipeline
+from tests.kafka.secured import ADMIN, environment_of, secured_kafka
+from tradecanary.schemas.access import ROLES
 
 _numbers = itertools.count(1)
 _used: list[str] = []
@@ -60,3 +63,30 @@ def day(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield played
     assert played.pipeline is not None
     played.pipeline.close()
+
+
+@pytest.fixture(scope="session")
+def secured_broker(broker: Broker) -> Iterator[Broker]:
+    """Give a broker of its own that knows a user of each role, and an administrator.
+
+    Asking for the session's skips and fails as all Kafka tests do.
+    """
+    with secured_kafka([role.name for role in ROLES], print) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def secured(secured_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """Give topics on a broker with users, and the access of the table."""
+    made = Pipeline(
+        secured_broker.bootstrap_servers,
+        f"desk-{next(_numbers)}.",
+        tmp_path_factory.mktemp("secured"),
+        executions=1,
+        control=1,
+        **environment_of(ADMIN),
+    )
+    applied = made.cli("topics", "acls", "--apply")
+    assert 0 == applied.returncode, applied.stderr
+    yield made
+    made.close()

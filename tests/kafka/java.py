@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.kafka.jars import KAFKA, jars, java
@@ -24,11 +25,11 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners={listener}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={listener}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name={listener}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,{listener}:{protocol}
 log.dirs={home}/data
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=8
@@ -84,21 +85,41 @@ def free_port() -> int:
     raise RuntimeError(msg)
 
 
+@dataclass(frozen=True)
+class Access:
+    """How clients get in: anybody by default; `client` is what an administrator is told."""
+
+    listener: str = "PLAINTEXT"
+    protocol: str = "PLAINTEXT"
+    properties: str = ""
+    format_arguments: tuple[str, ...] = ()
+    client: Mapping[str, str] = field(default_factory=dict)
+
+
 class JavaBroker:
     """One broker process, leader of its own process group, with its data in a folder of its own.
 
     Start it from the main thread: Linux ends a child with the thread that started it.
     """
 
-    def __init__(self, version: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, version: str, say: Callable[[str], None], access: Access | None = None
+    ) -> None:
         self._libs = jars(say)
         self._version = version
         self._process: subprocess.Popen[bytes] | None = None
         self.home = Path(tempfile.mkdtemp(prefix="tradecanary-kafka-"))
         self._port = free_port()
         self.bootstrap_servers = f"127.0.0.1:{self._port}"
-        properties = _PROPERTIES.format(home=self.home, port=self._port, controller=free_port())
-        (self.home / "server.properties").write_text(properties)
+        self._access = access or Access()
+        properties = _PROPERTIES.format(
+            home=self.home,
+            port=self._port,
+            controller=free_port(),
+            listener=self._access.listener,
+            protocol=self._access.protocol,
+        )
+        (self.home / "server.properties").write_text(properties + self._access.properties)
         (self.home / "log4j2.properties").write_text(_LOG4J)
         atexit.register(self.remove)
         self._format()
@@ -130,6 +151,7 @@ class JavaBroker:
 
     def _format(self) -> None:
         arguments = ["format", "--standalone", "-t", CLUSTER, "-c", "server.properties"]
+        arguments += self._access.format_arguments
         command = self._command("kafka.tools.StorageTool", *arguments)
         answer = subprocess.run(command, cwd=self.home, capture_output=True, text=True, check=False)
         if answer.returncode:
@@ -164,7 +186,7 @@ class JavaBroker:
                 how = "it ended" if ended else f"it did not listen within {START_TIMEOUT_S:.0f} s"
                 msg = f"starting Kafka {KAFKA} on {self.bootstrap_servers}: {how}\n{tail}"
                 raise RuntimeError(msg)
-        await_ready(self.bootstrap_servers)
+        await_ready(self.bootstrap_servers, self._access.client)
 
     def _listens(self) -> bool:
         assert self._process is not None

@@ -41,7 +41,14 @@ class Pipeline:
     """Topics under one prefix, and every process that was started on them."""
 
     def __init__(
-        self, bootstrap_servers: str, prefix: str, folder: Path, *, executions: int, control: int
+        self,
+        bootstrap_servers: str,
+        prefix: str,
+        folder: Path,
+        *,
+        executions: int,
+        control: int,
+        **variables: str,
     ) -> None:
         self.servers, self.prefix, self.folder = bootstrap_servers, prefix, folder
         self.environment = {
@@ -49,6 +56,7 @@ class Pipeline:
             "TRADECANARY_TOPIC_PREFIX": prefix,
             "TRADECANARY_EXECUTIONS_PARTITIONS": str(executions),
             "TRADECANARY_CONTROL_PARTITIONS": str(control),
+            **variables,
         }
         settings = load_settings(self.environment)
         create_topics(settings)
@@ -82,12 +90,14 @@ class Pipeline:
         arguments = ["-m", "tests.kafka.services", self.servers, self.prefix, given]
         return self.process("services", [sys.executable, *arguments])
 
-    def cli(self, *arguments: str, timeout_s: float = 40.0) -> subprocess.CompletedProcess[str]:
+    def cli(
+        self, *arguments: str, timeout_s: float = 40.0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
         return subprocess.run(
             [*TRADECANARY, *arguments],
             cwd=ROOT,
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment, **variables},
             capture_output=True,
             text=True,
             timeout=timeout_s,

@@ -1,14 +1,18 @@
 """When a broker may be used."""
 
 import time
+from collections.abc import Mapping
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 
-def await_ready(bootstrap_servers: str, timeout_s: float = 60.0) -> None:
+def await_ready(
+    bootstrap_servers: str, client: Mapping[str, str] | None = None, timeout_s: float = 60.0
+) -> None:
     """Return when every partition there has a leader; raises TimeoutError."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+    reach = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
+    admin = AdminClient(reach | dict(client or {}))
     deadline = time.monotonic() + timeout_s
     found = "nothing"
     while time.monotonic() < deadline:

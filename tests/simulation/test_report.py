@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.alerted import Answer, Receiver
+from tests.alerting_lives import Life, everything_to, written_of
+from tests.counting import Clock
 from tests.laws.decision_input import LIMITS
 from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.recorded_worlds import world
@@ -16,9 +19,11 @@ from tests.tape import Tape
 from tradecanary.auditing.report import Exported, export
 from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.runtime.log import Log
-from tradecanary.schemas.decisions import Decision, DecisionKind
+from tradecanary.processors.runtime.memory_log import MemoryLog
+from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import CommandKind
 from tradecanary.schemas.topics import DECISIONS
+from tradecanary.schemas.units import US_PER_S
 
 _ALWAYS = (0, 1 << 60)
 _GATED = QUICK | {"name": "gated", "approvals": {"phases": ["Two"]}}
@@ -139,16 +144,63 @@ def test_every_decision_of_the_period_and_no_other(tmp_path: Path) -> None:
     inside = [(at.offset, one.hash) for at, one in decisions if first <= one.time_us < last]
     assert inside == [(row["offset"], row["hash"]) for row in rows]
     assert all(row["evidence"]["variants"] for row in rows)
-    assert [] == _rows(tmp_path, "alerts.jsonl")
 
 
-def test_what_the_decider_took_back_is_an_alert(tmp_path: Path) -> None:
-    """A roll-back that nobody asked for calls a person."""
+def _alerted() -> MemoryLog:
+    """Return the log of a roll-back that the alerting stage told of: one alert was not taken."""
+    log = Tape(world("slow:3").world.log).log()
+    decisions = [one for _, one in Tape(log).every(DECISIONS.name, Decision)]
+    clock = Clock()
+    clock.us = decisions[-1].time_us + US_PER_S
+    receiver = Receiver()
+    receiver.plan = [Answer(400, body="no such channel")]
+    try:
+        life = Life(log, clock, everything_to(receiver))
+        life.run()
+        life.die()
+    finally:
+        receiver.close()
+    return log
+
+
+def test_the_alerts_are_those_of_the_alerting_stage(tmp_path: Path) -> None:
+    """Line by line what it wrote down: to whom, what came of it, after how many attempts."""
+    log = _alerted()
+    written = written_of(log)
+    _export(log, tmp_path)
+    rows = _rows(tmp_path, "alerts.jsonl")
+    (rollout,) = _rows(tmp_path, "rollouts.jsonl")
+
+    assert [
+        (
+            one.alert.key, one.alert.action, one.alert.severity, one.sender, one.outcome,
+            one.attempts, one.problem or None, one.alert.number,
+        )
+        for one in written
+    ] == [
+        (
+            row["key"], row["action"], row["severity"], row["sender"], row["outcome"],
+            row["attempts"], row["problem"], row["decision"],
+        )
+        for row in rows
+    ]  # fmt: skip
+    assert {"given_up", "sent"} == {row["outcome"] for row in rows}
+    assert "HTTP 400: no such channel" == rows[0]["problem"]
+    assert ("error", True) == (rows[-1]["severity"], "latency" in rows[-1]["reason"])
+    assert len(rows) == rollout["alerts"]
+
+
+def test_alerts_belong_to_the_period_of_their_decision(tmp_path: Path) -> None:
+    """However late they were delivered; without an alerting stage there are none."""
+    log = _alerted()
+    last = written_of(log)[-1]
+    _export(log, tmp_path, (last.alert.time_us, last.alert.time_us + 1))
+    rows = _rows(tmp_path, "alerts.jsonl")
     _export(world("slow:3").world.log, tmp_path)
-    alerts = _rows(tmp_path, "alerts.jsonl")
 
-    assert (DecisionKind.ROLL_BACK.value, "decider") == (alerts[-1]["kind"], alerts[-1]["actor"])
-    assert "latency" in alerts[-1]["reason"]
+    assert last.time_us > last.alert.time_us
+    assert [last.alert.number] == [row["decision"] for row in rows]
+    assert [] == _rows(tmp_path, "alerts.jsonl")
 
 
 def test_a_broken_chain_is_in_the_report(tmp_path: Path) -> None:

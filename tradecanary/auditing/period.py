@@ -15,15 +15,14 @@ from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments,
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
+from tradecanary.schemas.alerts import AlertAction, AlertDelivery
 from tradecanary.schemas.codec import ContractViolation, decode
 from tradecanary.schemas.decisions import Decision, DecisionKind
 from tradecanary.schemas.routing import Command, CommandKind, KillSwitch
-from tradecanary.schemas.topics import COMMANDS, KILL_SWITCH
+from tradecanary.schemas.topics import ALERTS, COMMANDS, KILL_SWITCH
 
 Row = dict[str, Any]
-_CALLING = frozenset({DecisionKind.ROLL_BACK, DecisionKind.HALT, DecisionKind.HOLD})
 _SWITCHES = frozenset({DecisionKind.KILL, DecisionKind.UNKILL})
-DECIDER = "decider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,7 @@ class Rollout:
     decisions: list[Decision] = field(default_factory=list)
     approvals: list[Asked] = field(default_factory=list)
     overrides: list[Asked] = field(default_factory=list)
+    deliveries: list[AlertDelivery] = field(default_factory=list)
 
     @property
     def spec_hash(self) -> str | None:
@@ -78,9 +78,10 @@ class Rollout:
         return [one for one in self.decisions if one.kind in _SWITCHES]
 
     @property
-    def alerts(self) -> list[Decision]:
-        """Return the decisions that nobody asked for and that call a person."""
-        return [one for one in self.decisions if is_alert(one)]
+    def alerts(self) -> set[tuple[str, AlertAction, int]]:
+        """Return the alerts that were delivered or given up, one however many were to hear it."""
+        alerts = (one.alert for one in self.deliveries)
+        return {(alert.key, alert.action, alert.number) for alert in alerts}
 
 
 @dataclass(slots=True)
@@ -92,6 +93,7 @@ class Period:
     rollouts: dict[tuple[str, str], Rollout] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     switches: list[KillSwitch] = field(default_factory=list)
+    deliveries: list[AlertDelivery] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     decisions: int = 0
     checked: int = 0
@@ -99,11 +101,6 @@ class Period:
     def holds(self, time_us: int) -> bool:
         """Return whether a time lies in the period: from its first moment up to its end."""
         return self.first_us <= time_us < self.until_us
-
-
-def is_alert(decision: Decision) -> bool:
-    """Return whether a decision calls a person: taken by the decider itself, and not forward."""
-    return decision.actor == DECIDER and decision.kind in _CALLING
 
 
 def read_period(
@@ -117,6 +114,7 @@ def read_period(
     for partition in range(log.partitions(COMMANDS.name)):
         answers = _decisions(log, partition, period, decided)
         _commands(log, partition, period, answers)
+        _deliveries(log, partition, period)
     period.switches = [one for one in _switches(log) if period.holds(one.time_us)]
     return period
 
@@ -175,6 +173,23 @@ def _start(period: Period, asked: Asked) -> None:
     rollout = period.rollouts.get((asked.command.strategy, spec.rollout))
     if rollout is not None and rollout.start is None:
         rollout.start, rollout.spec = asked.command, spec
+
+
+def _deliveries(log: Log, partition: int, period: Period) -> None:
+    """Take in the alerts of the period's decisions, whenever their delivery ended."""
+    place = TopicPartition(ALERTS.name, partition)
+    for record in log.read(place, log.start_offset(place)):
+        try:
+            delivery = decode(AlertDelivery, record.value)
+        except ContractViolation:
+            continue  # only the alerting stage writes here, and nothing is decided by it
+        alert = delivery.alert
+        if not period.holds(alert.time_us):
+            continue
+        period.deliveries.append(delivery)
+        rollout = period.rollouts.get((alert.strategy, alert.rollout))
+        if rollout is not None:
+            rollout.deliveries.append(delivery)
 
 
 def _switches(log: Log) -> Iterator[KillSwitch]:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tradecanary import trail
-from tradecanary.auditing.period import Asked, Period, Rollout, Row, is_alert, read_period
+from tradecanary.auditing.period import Asked, Period, Rollout, Row, read_period
 from tradecanary.auditing.report_page import report_page
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord
+from tradecanary.schemas.alerts import AlertDelivery
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import CommandKind
 
@@ -54,7 +55,6 @@ def _line(row: Row) -> str:
 
 def _files(period: Period) -> dict[str, Iterable[Row]]:
     rollouts = [one for one in period.rollouts.values() if one.rollout]
-    decisions = [made for one in period.rollouts.values() for made in one.decisions]
     by_kind = {
         "approvals.jsonl": [one for one in period.asked if one.command.kind is CommandKind.APPROVE],
         "overrides.jsonl": [
@@ -76,7 +76,7 @@ def _files(period: Period) -> dict[str, Iterable[Row]]:
             *(_decision_row(made) for made in kills),
             *(asdict(one) | {"from": "kill-switch"} for one in period.switches),
         ],
-        "alerts.jsonl": [_decision_row(made) for made in decisions if is_alert(made)],
+        "alerts.jsonl": map(_delivery_row, period.deliveries),
         "findings.jsonl": map(asdict, period.findings),
     }
 
@@ -116,6 +116,29 @@ def _asked_row(one: Asked) -> Row:
         "rollout": answer.rollout if answer else None,
         "decision": answer.number if answer else None,
         "answer": answer.reason if answer else None,
+    }
+
+
+def _delivery_row(one: AlertDelivery) -> Row:
+    alert = one.alert
+    return {
+        "key": alert.key,
+        "action": alert.action.value,
+        "severity": alert.severity.value,
+        "sender": one.sender,
+        "outcome": one.outcome.value,
+        "attempts": one.attempts,
+        "problem": one.problem or None,
+        "strategy": alert.strategy,
+        "rollout": alert.rollout,
+        "decision": alert.number,
+        "time_us": alert.time_us,
+        "ended_us": one.time_us,
+        "breach": alert.breach,
+        "title": alert.title,
+        "reason": alert.reason,
+        "status": alert.status.value,
+        "actor": alert.actor,
     }
 
 

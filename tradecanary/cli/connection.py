@@ -16,7 +16,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from tradecanary.cli.output import Exit, fail, saying
+from tradecanary.cli.refusal import why
 from tradecanary.operator import Operator
+from tradecanary.processors.runtime.kafka_clients import unavailable
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Log, Unavailable
 from tradecanary.processors.runtime.settings import (
@@ -83,11 +85,7 @@ def reading(servers: str | None) -> Iterator[Log]:
             AdminClient(reach).list_topics(timeout=_REACH_S)
         yield KafkaLog(reach, prefix=settings.topic_prefix)
     except (Unavailable, KafkaException) as away:
-        fail(
-            f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running? "
-            f"Set {SERVERS} or --bootstrap-servers.",
-            Exit.UNREACHABLE,
-        )
+        fail(why(settings.bootstrap_servers, said(away), reach), Exit.UNREACHABLE)
 
 
 @contextmanager
@@ -148,9 +146,16 @@ class _Writer:
         )
 
     def append(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
-        """Append one record; raises Unavailable when it is not acknowledged in time."""
+        """Append one record; raises Unavailable when it is refused or not acknowledged in time."""
         if partition is None:
             partition = partition_of(key, self._log.partitions(topic))
-        self._producer.produce(self._prefix + topic, value, key, partition)
+        errors: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: object) -> None:
+            errors.extend([error] if error else [])
+
+        self._producer.produce(self._prefix + topic, value, key, partition, on_delivery=delivered)
         if self._producer.flush(_ANSWER_S):
             raise Unavailable(f"writing to {topic}: no acknowledgement within {_ANSWER_S:g} s")
+        for error in errors:
+            raise unavailable(f"writing to {topic}", error)

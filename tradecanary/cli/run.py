@@ -55,11 +55,13 @@ def decision(bootstrap_servers: Connection = None) -> None:
     Stops cleanly on SIGTERM. A second process (another TRADECANARY_SLOT) takes over when this one
     dies; without any, routers go to their baseline when the lease ends.
     """
-    from tradecanary.processors.runtime.stage_process import run_stage  # not in the demo
+    from tradecanary.processors.runtime.decision_figures import DecisionFigures  # not in the demo
+    from tradecanary.processors.runtime.stage_process import clock_us, run_stage
 
     settings = settings_of(bootstrap_servers)
     task = DecisionTask(settings.decision_commit_interval_ms * US_PER_MS)
-    raise typer.Exit(run_stage(task, settings))
+    standing = DecisionFigures(task.states, clock_us)
+    raise typer.Exit(run_stage(task, settings, standing=standing))
 
 
 @app.command()

@@ -9,8 +9,10 @@ import typer
 from confluent_kafka import KafkaException
 from rich.table import Table
 
+from tradecanary.cli.acls import acls
 from tradecanary.cli.connection import Connection, said, settings_of
 from tradecanary.cli.output import Exit, err, fail, out, say_json
+from tradecanary.cli.refusal import why
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import (
@@ -20,7 +22,10 @@ from tradecanary.processors.runtime.topics_admin import (
     create_topics,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Make and check the topics on Kafka.")
+app = typer.Typer(
+    no_args_is_help=True, help="Make and check the topics on Kafka, and who may use them."
+)
+app.command()(acls)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _STYLES = {TopicState.CREATED: "green", TopicState.RIGHT: "", TopicState.MISSING: "red"}
 
@@ -48,7 +53,7 @@ def _report(
     try:
         results = ask(settings)
     except (Unavailable, KafkaException) as away:
-        text = f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running?"
+        text = why(settings.bootstrap_servers, said(away), settings.connection())
         fail(text, Exit.UNREACHABLE)
     if as_json:
         say_json(

@@ -1,0 +1,143 @@
+"""The endpoints of real stages: what they export is what the docs list, and it tells the truth."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.exported import series
+from tests.kafka.java import free_port
+from tests.kafka.pipeline import Pipeline
+from tests.kafka.scenarios import policy, steps
+from tests.kafka.services import Service
+from tests.kafka.waiting import wait_until
+
+PARTITIONS = 2
+Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+class _Stage:
+    """A stage and its endpoint."""
+
+    def __init__(self, pipeline: Pipeline, name: str) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/metrics"
+        self.process = pipeline.stage(name, TRADECANARY_METRICS_PORT=str(port))
+        self.figures: Figures = {}
+
+    def ask(self) -> None:
+        """Scrape, if it answers, ten times a second at most."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.popen.wait(0.1)
+        try:
+            with urllib.request.urlopen(self.url, timeout=5) as answer:
+                text = answer.read().decode()
+        except (urllib.error.URLError, ConnectionError):
+            return
+        self.figures = {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def figure(self, name: str, **labels: str) -> float:
+        """Return the newest value; -1 when it is not there."""
+        key = f"tradecanary_{name}", tuple(sorted(labels.items()))
+        return self.figures.get(key, -1.0)
+
+    def until(self, name: str, least: float, **labels: str) -> None:
+        """Scrape until the figure is as large."""
+        wait_until(
+            self.ask,
+            lambda: self.figure(name, **labels) >= least,
+            f"{name}{labels} >= {least}",
+            lambda: f"was {self.figure(name, **labels)}\n{self.process.said()}",
+        )
+
+
+@pytest.fixture
+def pipeline(bootstrap_servers: str, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
+    """Give a pipeline of its own."""
+    made = Pipeline(bootstrap_servers, topic_prefix, tmp_path, executions=PARTITIONS, control=1)
+    yield made
+    made.close()
+
+
+def test_running_stages_tell_the_truth(pipeline: Pipeline) -> None:
+    """Counts, lags, weights, routers; every name and label is one that the docs list."""
+    pipeline.services([Service("momentum")])
+    aggregation, decision = _Stage(pipeline, "aggregation"), _Stage(pipeline, "decision")
+    pipeline.start("momentum", policy(steps((1_000, 60, 5))))
+    decision.until("weight_ratio", 0.01, strategy="momentum", region="*", venue="*",
+                   variant="canary")  # fmt: skip
+    decision.until("routers_following", 1, strategy="momentum")
+    decision.until("rollouts", 1, status="ACTIVE")
+    aggregation.until("executions_counted_total", 50)
+    for stage in (aggregation, decision):
+        stage.ask()
+
+    assert 0 <= decision.figure("data_age_seconds", partition="0") < 5
+    assert 0 == aggregation.figure("executions_missing_total")
+    for partition in range(PARTITIONS):
+        place = {"topic": "executions", "partition": str(partition)}
+        assert 0 <= aggregation.figure("lag_records", **place) < 1000
+        assert 0 == aggregation.figure("open_transaction_seconds", **place)
+    found = {
+        name: frozenset(label for label, _ in labels)
+        for stage in (aggregation, decision)
+        for name, labels in stage.figures
+        if name.startswith("tradecanary_")
+    }
+    assert {} == {name: labels for name, labels in found.items() if series().get(name) != labels}
+
+
+def test_a_hung_transaction_is_seen(pipeline: Pipeline) -> None:
+    """Somebody's open transaction hides what comes after it; its end shows at once."""
+    aggregation = _Stage(pipeline, "aggregation")
+    place = {"topic": "executions", "partition": "0"}
+    aggregation.until("lag_records", 0, **place)
+    foreign = Producer(
+        {
+            "bootstrap.servers": pipeline.servers,
+            "transactional.id": f"{pipeline.prefix}foreign",
+            "transaction.timeout.ms": 60_000,
+        }
+    )
+    foreign.init_transactions(10)
+    foreign.begin_transaction()
+    foreign.produce(f"{pipeline.prefix}executions", b"not Avro", partition=0)
+    foreign.flush(10)
+    pipeline.append("executions", b"a", b"not Avro either", 0)
+    aggregation.until("open_transaction_seconds", 2.0, **place)
+
+    assert 0 == aggregation.figure("dead_letters_total", topic="executions")
+
+    foreign.abort_transaction(10)
+    aggregation.until("dead_letters_total", 1, topic="executions")
+    wait_until(
+        aggregation.ask,
+        lambda: 0 == aggregation.figure("open_transaction_seconds", **place),
+        "the end of the transaction",
+    )
+
+
+def test_the_endpoint_is_on_loopback(pipeline: Pipeline) -> None:
+    """Other hosts do not reach it, unless the settings say so."""
+    aggregation = _Stage(pipeline, "aggregation")
+    aggregation.until("partitions_owned", PARTITIONS)
+    port = int(re.search(r":(\d+)/", aggregation.url)[1])  # type: ignore[index] # it is there
+    listening = Path("/proc/net/tcp")
+    if not listening.exists():
+        pytest.skip("only Linux tells who listens where in a file")
+    addresses = re.findall(rf" ([0-9A-F]+):{port:04X} 0+:0000 0A ", listening.read_text())
+
+    assert ["0100007F"] == addresses

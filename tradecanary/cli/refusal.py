@@ -1,0 +1,40 @@
+"""Why Kafka did not do what was asked: away, or unwilling. Each has another remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+_ASK_S = 1.5
+
+
+def why(servers: str, text: str, reach: Mapping[str, Any]) -> str:
+    """Return a sentence on a failure that the client calls `text`, and what to do."""
+    if "authorization" in text.lower():
+        return f"Kafka at {servers} refused: {text}. Who may do what: docs/security.md."
+    refused = _login_refused(reach)
+    if refused:
+        return (
+            f"Kafka at {servers} refused the login: {refused}. "
+            "Set KAFKA__SASL_USERNAME and the like: docs/security.md."
+        )
+    return (
+        f"Kafka at {servers} did not answer: {text}. Is it running? "
+        "Set KAFKA_BOOTSTRAP_SERVERS or --bootstrap-servers."
+    )
+
+
+def _login_refused(reach: Mapping[str, Any]) -> str:
+    """Return what the broker says of the login: the client itself tells only of a connection."""
+    errors: list[KafkaError] = []
+    told: dict[str, Any] = {**reach, "log_level": 0, "error_cb": errors.append}
+    admin = AdminClient(told)
+    with suppress(KafkaException):
+        admin.list_topics(timeout=_ASK_S)
+    admin.poll(0)
+    code = KafkaError._AUTHENTICATION  # noqa: SLF001 - the client's name for it
+    return next((error.str() for error in errors if error.code() == code), "")
