@@ -7,6 +7,7 @@ import typer
 from tradecanary.cli import (
     alerts,
     backtest,
+    dashboard,
     demo,
     explain,
     history,
@@ -36,6 +37,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(run.app, name="run")
 app.command()(operate.start)
 app.command()(status.status)
+app.command()(dashboard.dashboard)
 app.command()(history.history)
 app.command()(explain.explain)
 app.command()(verify.verify)

@@ -60,7 +60,7 @@ def reading(servers: str | None) -> Iterator[KafkaLog]:
     reach = _reach(settings)
     try:
         AdminClient(reach).list_topics(timeout=_REACH_S)
-        yield KafkaLog(reach, prefix=settings.topic_prefix)
+        yield log_on(settings)
     except (Unavailable, KafkaException) as away:
         fail(
             f"Kafka at {settings.bootstrap_servers} did not answer: {said(away)}. Is it running? "
@@ -73,15 +73,24 @@ def reading(servers: str | None) -> Iterator[KafkaLog]:
 def connected(servers: str | None) -> Iterator[Operator]:
     """Yield an operator on Kafka; leaves with UNREACHABLE when no broker answers."""
     with reading(servers) as log:
-        settings = settings_of(servers)
-        writer = _Writer(_reach(settings), settings.topic_prefix, log)
-        yield Operator(
-            log,
-            writer.append,
-            now_us=lambda: time.time_ns() // 1000,
-            wait=threading.Event().wait,
-            new_id=lambda: uuid.uuid4().hex,  # noqa: TID251 - here the identities come from
-        )
+        yield operator_on(settings_of(servers), log)
+
+
+def operator_on(settings: Settings, log: KafkaLog) -> Operator:
+    """Return an operator that reads `log` and writes to the Kafka of `settings`."""
+    writer = _Writer(_reach(settings), settings.topic_prefix, log)
+    return Operator(
+        log,
+        writer.append,
+        now_us=lambda: time.time_ns() // 1000,
+        wait=threading.Event().wait,
+        new_id=lambda: uuid.uuid4().hex,  # noqa: TID251 - here the identities come from
+    )
+
+
+def log_on(settings: Settings) -> KafkaLog:
+    """Return a log on the Kafka of `settings`; nothing is asked of it yet."""
+    return KafkaLog(_reach(settings), prefix=settings.topic_prefix)
 
 
 def said(away: Exception) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nicegui import run, ui
 
 from tradecanary.dashboard.frame import Site
-from tradecanary.dashboard.verbs import VERBS, Answer, Verb, named, perform
+from tradecanary.dashboard.verbs import VERBS, Outcome, Verb, named, perform
 
-_TONES = {"done": "positive", "refused": "warning", "silent": "negative"}
+_TONES: dict[Outcome, Literal["positive", "warning", "negative"]] = {
+    "done": "positive",
+    "refused": "warning",
+    "silent": "negative",
+}
 _SHOWN_MS = 10_000
 
 
@@ -18,10 +24,13 @@ class Asking:
         """Build it, closed."""
         self._site, self._identity = site, identity
         self._verb, self._strategy = VERBS["halt"], ""
+        self._waits = False
         with ui.dialog() as self._dialog, ui.card().classes("ask"):
             self._title = ui.label().classes("title")
             self._says = ui.label()
-            self._reason = ui.input("Reason (kept with the decision)").props("outlined dense autofocus")
+            self._reason = ui.input("Reason (kept with the decision)").props(
+                "outlined dense autofocus"
+            )
             self._reason.classes("w-full").on("keydown.enter", self._go)
             self._sure = ui.checkbox()
             self._problem = ui.label().classes("bad-text")
@@ -36,7 +45,9 @@ class Asking:
         """Ask for `verb` of `strategy`."""
         self._verb, self._strategy = verb, strategy
         of = f"{verb.name} {named(strategy)}"
-        self._title.set_text(of.capitalize() if strategy == "*" else f"{verb.name.capitalize()} {strategy}")
+        self._title.set_text(
+            of.capitalize() if strategy == "*" else f"{verb.name.capitalize()} {strategy}"
+        )
         self._says.set_text(verb.says)
         self._reason.set_value("")
         self._problem.set_text("")
@@ -44,7 +55,9 @@ class Asking:
         self._sure.set_value(False)
         self._sure.set_text(f"Yes, {of}")
         self._button.set_text(verb.name.capitalize())
-        self._button.classes(add="strong" if verb.asks else "", remove="" if verb.asks else "strong")
+        self._button.classes(
+            add="strong" if verb.asks else "", remove="" if verb.asks else "strong"
+        )
         self._dialog.open()
 
     async def _go(self) -> None:
@@ -61,15 +74,21 @@ class Asking:
 
     async def _perform(self, actor: str, reason: str) -> None:
         verb, strategy = self._verb, self._strategy
+        if self._waits:
+            return  # Enter twice is one command
+        self._waits = True
         self._problem.set_text("")
-        self._button.disable()
+        self._button.props("loading")
         try:
-            answer: Answer = await run.io_bound(
+            answer = await run.io_bound(
                 perform, self._site.hands, verb, strategy, actor=actor, reason=reason
             )
         finally:
-            self._button.enable()
+            self._waits = False
+            self._button.props(remove="loading")
         self._dialog.close()
+        if answer is None:
+            return  # the server ends
         ui.notify(
             answer.text, type=_TONES[answer.outcome], position="top", timeout=_SHOWN_MS,
             multi_line=True, close_button="Close",

@@ -19,6 +19,8 @@ from tradecanary.schemas.units import US_PER_S
 
 REFRESH_S = 0.2
 """Between two readings of the log: a transition is on the screen well within a second."""
+_FEWEST_ORDERS = 50
+"""Of fewer orders in the phase the canary's actual share says nothing."""
 _REMADE_US = US_PER_S
 """Figures that only drift are written anew so often; what turns is written at once."""
 
@@ -106,11 +108,12 @@ class Board:
                 series = self._series[strategy.strategy] = Series(rollout.spec.rollout)
             ended = rollout.ended_at_us >= 0
             found = evidence(rollout)
+            orders = rollout.phase.stable.orders + rollout.phase.canary.orders
             series.add(
                 Point(
                     time_us=rollout.ended_at_us if ended else one.partition.recorded_at_us,
                     set_bp=set_weight_bp(strategy, rollout),
-                    actual_bp=actual_weight_bp(rollout),
+                    actual_bp=actual_weight_bp(rollout) if orders >= _FEWEST_ORDERS else None,
                     nats=found.nats if found else None,
                 )
             )

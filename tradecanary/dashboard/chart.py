@@ -1,4 +1,4 @@
-"""The plot of one rollout: weights with the decisions marked on them, evidence against its limit."""
+"""The plot of one rollout: weights with the decisions marked on them, evidence and its limit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,13 @@ def options(
     return {
         "animation": False,
         "textStyle": {"fontFamily": "system-ui, sans-serif", "color": INK},
-        "legend": {"top": 0, "left": 0, "itemWidth": 12, "itemGap": 10, "textStyle": {"color": INK}},
+        "legend": {
+            "top": 0,
+            "left": 0,
+            "itemWidth": 12,
+            "itemGap": 10,
+            "textStyle": {"color": INK},
+        },
         "tooltip": {"trigger": "item", "confine": True},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "grid": grids,
@@ -122,7 +128,9 @@ def _actual(points: Sequence[Point]) -> Options:
         "type": "line",
         "showSymbol": False,
         "data": [
-            [one.time_us // 1000, one.actual_bp / 100] for one in points if one.actual_bp is not None
+            [one.time_us // 1000, one.actual_bp / 100]
+            for one in points
+            if one.actual_bp is not None
         ],
         "lineStyle": {"color": ACTUAL, "width": 1, "type": "dashed"},
         "itemStyle": {"color": ACTUAL},

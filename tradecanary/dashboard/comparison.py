@@ -13,6 +13,7 @@ _STREAM_OF = {"fill rate": "fill_rate", "latency": "latency_mean", "slippage": "
 """Measures that are a stream's own mean; the others have none, or another scale."""
 _UNBOUNDED = 1e300
 _WIDTH, _HEIGHT = 120, 16
+_MOST_TOLERANCES = 6
 _STATES = {"worse": ("✖ worse", "bad-text"), "not worse": ("✔ not worse", "good-text")}
 _HEAD = ("measure", "stable", "canary", "difference", "95 % interval", "", "e-value", "state")
 
@@ -28,7 +29,9 @@ def comparison(view: View) -> Markup:
     note = f"{judge['kind']}: {judge['verdict'].lower()}"
     reason = tag("p", judge["reason"], class_="sub reason")
     if streams:
-        return panel("Measures", reason, table(_HEAD, rows, texts=(0, 7), name="measures"), note=note)
+        return panel(
+            "Measures", reason, table(_HEAD, rows, texts=(0, 7), name="measures"), note=note
+        )
     plain = [row[:4] for row in rows]
     return panel("Measures", reason, table(_HEAD[:4], plain, name="measures"), note=note)
 
@@ -82,13 +85,19 @@ def _end(value: float) -> str:
     return "open" if abs(value) >= _UNBOUNDED else words.signed(value)
 
 
+def _reach(ends: Sequence[float], tolerance: float) -> float:
+    """Return what half of the picture stands for: all of it, unless the tolerance would vanish."""
+    furthest = max((abs(each) for each in ends if abs(each) < _UNBOUNDED), default=0.0)
+    if tolerance:
+        furthest = min(furthest, _MOST_TOLERANCES * tolerance)
+    return max(furthest, 1.5 * tolerance, 1e-12)
+
+
 def picture(stream: View) -> Markup:
     """Return the interval as a line over the tolerance; zero is in the middle."""
-    low, high, effect = stream["low"], stream["high"], stream["effect"]
-    tolerance = abs(stream["tolerance"])
-    ends = [abs(each) for each in (low, high, effect) if abs(each) < _UNBOUNDED]
-    reach = max(min(max(ends, default=0.0), 6 * tolerance) if tolerance else max(ends, default=0.0),
-                1.5 * tolerance, 1e-12)  # fmt: skip
+    low, high, effect = (float(stream[end]) for end in ("low", "high", "effect"))
+    tolerance = abs(float(stream["tolerance"]))
+    reach = _reach((low, high, effect), tolerance)
 
     def x(value: float) -> float:
         return _WIDTH / 2 * (1 + max(-1.0, min(1.0, value / reach)))

@@ -13,6 +13,7 @@ from tradecanary.schemas.decisions import Decision, VariantEvidence
 from tradecanary.schemas.units import CANARY, MICROS, STABLE, US_PER_MS
 from tradecanary.stream_view import stream_views
 
+_FIGURES = ("orders", "filled", "errors", "mean latency", "mean slippage", "P&L")
 _STREAMS = ("stream", "effect", "95 % interval", "", "e-value", "state")
 
 
@@ -59,18 +60,19 @@ def explanation(decision: Decision) -> Markup:
 
 
 def _figures(stable: VariantEvidence, canary: VariantEvidence) -> Markup:
-    rows: Sequence[Sequence[object]] = [
-        (name, *[make(one) for one in (stable, canary)])
-        for name, make in (
-            ("orders", lambda one: f"{one.orders:,}"),
-            ("filled", lambda one: f"{one.filled:,}"),
-            ("errors", lambda one: f"{one.errors:,}"),
-            ("mean latency", lambda one: _mean(one.latency_total_us, one.latency_n, US_PER_MS, "ms")),
-            ("mean slippage", lambda one: _mean(one.slippage_total_milli_bp, one.slippage_n, 1000, "bp")),
-            ("P&L", lambda one: words.figure(one.pnl_total_micros / MICROS)),
-        )
-    ]
+    rows = zip(_FIGURES, _column(stable), _column(canary), strict=True)
     return table(("", "stable", "canary"), rows, name="figures of both variants")
+
+
+def _column(one: VariantEvidence) -> Sequence[str]:
+    return (
+        f"{one.orders:,}",
+        f"{one.filled:,}",
+        f"{one.errors:,}",
+        _mean(one.latency_total_us, one.latency_n, US_PER_MS, "ms"),
+        _mean(one.slippage_total_milli_bp, one.slippage_n, 1000, "bp"),
+        words.figure(one.pnl_total_micros / MICROS),
+    )
 
 
 def _mean(total: int, count: int, unit: int, name: str) -> str:

@@ -139,26 +139,24 @@ def view_of(partition: PartitionState, strategy: StrategyState, now_us: int) -> 
             100 * one.errors / one.orders if one and one.orders else None
             for one in (stable, canary)
         ],
-        "gate": next_gate(rollout) if _waits(rollout) else None,
+        "gate": _open_gate(rollout),
         "starter": rollout.starter if rollout else "",
         "started_us": rollout.started_at_us if rollout else -1,
         "ended_us": rollout.ended_at_us if rollout else -1,
         "unit": strategy.unit,
         "ramp": (
-            [(phase.name, phase.weight_bp) for phase in rollout.spec.policy.ramp]
-            if rollout
-            else []
+            [(phase.name, phase.weight_bp) for phase in rollout.spec.policy.ramp] if rollout else []
         ),
         "phase_index": rollout.phase.index if rollout else 0,
     }
 
 
-def _waits(rollout: Rollout | None) -> bool:
-    """Whether the next gate needs an approval that is not there yet."""
+def _open_gate(rollout: Rollout | None) -> str | None:
+    """Return the next gate when it needs an approval that is not there yet."""
     if rollout is None or rollout.status in ENDED:
-        return False
+        return None
     gate = next_gate(rollout)
-    return gate in gates(rollout) and gate not in rollout.approvals
+    return gate if gate in gates(rollout) and gate not in rollout.approvals else None
 
 
 def rank(strategy: StrategyState, now_us: int) -> int:

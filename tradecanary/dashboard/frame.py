@@ -14,9 +14,12 @@ from tradecanary.dashboard.markup import NOTHING, Markup, tag
 from tradecanary.dashboard.sessions import Sessions
 from tradecanary.dashboard.style import STYLE
 from tradecanary.dashboard.verbs import Hands
+from tradecanary.schemas.units import US_PER_S
 
 PULSE_S = 0.2
 """Between two comparisons of what a browser shows with what is known."""
+_SILENT_US = 3 * US_PER_S
+"""A log that answers is read several times a second; after so long it is said that it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Piece:
         """Put it where the page is being built."""
         self._html = html
         self._element = ui.html(html, sanitize=False).classes(css)  # Markup is escaped already
+        self._element.set_visibility(bool(html))
 
     def show(self, html: Markup) -> None:
         """Show it; nothing is sent when it is what is shown."""
@@ -48,6 +52,7 @@ class Piece:
 def begin(site: Site, actor: str) -> Piece:
     """Begin a page: style and bar. Return the piece for what stops the whole view."""
     ui.add_css(STYLE)
+    ui.colors(primary="#2563c9")
     ui.html(_bar(site.place, actor), sanitize=False)
     return Piece("trouble")
 
@@ -75,6 +80,12 @@ def trouble(snapshot: Snapshot, now_us: int) -> Markup:
         )
         text = f"{snapshot.problem}. {since}"
         return tag("p", tag("b", "✖ Kafka does not answer"), " ", text, class_="notice bad")
+    silent_us = now_us - snapshot.read_at_us
+    if snapshot.read_at_us >= 0 and silent_us > _SILENT_US:
+        text = (
+            f"for {words.age(0, silent_us)}. What you see is of {words.moment(snapshot.read_at_us)}"
+        )
+        return tag("p", tag("b", "✖ Nothing was read"), f" {text} UTC.", class_="notice bad")
     if snapshot.read_at_us < 0:
         return tag("p", tag("b", "◌ Reading"), " the decider's state", class_="notice")
     kill = snapshot.killed_everywhere()
@@ -95,5 +106,3 @@ def pulse(site: Site, identity: str, show: Callable[[], None]) -> None:
 
     show()
     ui.timer(PULSE_S, beat, immediate=False)
-
-

@@ -22,21 +22,20 @@ COOKIE = "tradecanary_session"
 SESSION = "tradecanary.session"
 """Where a request's scope holds the identity of its session."""
 LOGIN = "/login"
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # NiceGUI compiles its page in place
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
-        "font-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
+_RULES = (
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # NiceGUI compiles its page in place
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self' data:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
 )
+"""Browsers then ask no other host, whatever a page says."""
 _HEADERS = (
-    (b"content-security-policy", _POLICY.encode()),  # browsers then ask no other host
+    (b"content-security-policy", "; ".join(_RULES).encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),  # without one, our own forms would name no origin

@@ -1,4 +1,4 @@
-"""The login page and its two actions; plain HTML, so that nothing else is served without a login."""
+"""The login page and its two actions; plain HTML, so that nothing else is served without one."""
 
 from __future__ import annotations
 

@@ -207,9 +207,7 @@ def guards(view: View) -> Markup:
             for one in criteria
         ]
         parts.append(table(("criterion", "now", "limit", ""), rows, name="criteria of the phase"))
-    counted = ", ".join(
-        f"{value:,} {name}" for name, value in rollout["counts"].items() if value
-    )
+    counted = ", ".join(f"{value:,} {name}" for name, value in rollout["counts"].items() if value)
     if counted:
         parts.append(tag("p", f"counted apart: {counted}", class_="sub"))
     return panel("Budget and limits", *parts)

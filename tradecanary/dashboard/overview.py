@@ -1,4 +1,4 @@
-"""The first page: one line a strategy, those that ask for attention first, and what happened last."""
+"""The first page: a line a strategy, those that ask for attention first, and what came last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from tradecanary.dashboard.markup import Markup, joined, tag
 from tradecanary.dashboard.parts import bar, kind, pill, tone_of
 from tradecanary.schemas.decisions import Decision
 
-COLUMNS = ("status", "strategy", "phase", "canary weight", "evidence", "budget", "routers", "note")
+COLUMNS = {
+    "status": "status",
+    "name": "strategy",
+    "phase": "phase",
+    "weight": "weight, actual",
+    "evidence": "evidence",
+    "budget": "budget used",
+    "routers": "routers",
+    "note": "what is to know",
+}
 GROUPS = {
     "all": frozenset(range(5)),
     "attention": frozenset({0, 1, 2}),
@@ -95,7 +104,9 @@ def row(view: View) -> Markup:
         tag("span", text, class_=f"c-note {tone}-text" if tone else "c-note", title=text),
     ]
     href = f"/rollout/{quote(view['strategy'], safe='')}"
-    return tag("a", cells, href=href, class_=f"item rank{view['rank']}", data_strategy=view["strategy"])
+    return tag(
+        "a", cells, href=href, class_=f"item rank{view['rank']}", data_strategy=view["strategy"]
+    )
 
 
 def _phase(view: View) -> object:
@@ -112,7 +123,7 @@ def _weight(rollout: View | None) -> object:
     actual = words.percent(rollout["actual_weight_bp"])
     return joined(
         tag("b", words.percent(rollout["set_weight_bp"])),
-        None if rollout["outcome"] else tag("small", f"actual {actual}"),
+        None if rollout["outcome"] else tag("small", actual, title="actual share in the phase"),
         bar(rollout["set_weight_bp"] / 10_000, "live"),
     )
 
@@ -132,7 +143,8 @@ def _budget(rollout: View | None) -> object:
     share = used(found)
     text = f"{words.figure(found['value'])} of {words.figure(found['limit'])}"
     label = found["name"].replace("_", " ")
-    return joined(tag("span", text), tag("small", label), bar(share, tone_of(share), label))
+    percent = tag("span", f"{100 * share:.0f} %", title=text)
+    return joined(percent, tag("small", label), bar(share, tone_of(share), text))
 
 
 def used(guard: View) -> float:
@@ -147,7 +159,7 @@ def nearest(guards: list[View]) -> View | None:
 
 def head() -> Markup:
     """Return the line above all lines."""
-    cells = [tag("span", text, class_=f"c-{text.split()[-1]}") for text in COLUMNS]
+    cells = [tag("span", text, class_=f"c-{css}") for css, text in COLUMNS.items()]
     return tag("div", cells, class_="item head", aria_hidden="true")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from nicegui import run, ui
@@ -69,7 +70,12 @@ class Overview:
             self._counts = Piece()
             with ui.element("div").classes("filters"):
                 self._group = ui.toggle(
-                    {"all": "All", "attention": "Attention", "running": "Running", "ended": "Ended"},
+                    {
+                        "all": "All",
+                        "attention": "Attention",
+                        "running": "Running",
+                        "ended": "Ended",
+                    },
                     value="all",
                 ).props("no-caps dense unelevated padding='3px 10px'")
                 self._text = ui.input(placeholder="Find a strategy, build or reason").props(
@@ -77,7 +83,9 @@ class Overview:
                 )
                 asking = Asking(site, identity)
                 ui.element("div").style("flex:1")
-                self._kill = _verb_button("Kill all", lambda: asking.open(VERBS["kill"], EVERYWHERE))
+                self._kill = _verb_button(
+                    "Kill all", lambda: asking.open(VERBS["kill"], EVERYWHERE)
+                )
                 self._kill.classes("kill")
                 self._unkill = _verb_button(
                     "Unkill all", lambda: asking.open(VERBS["unkill"], EVERYWHERE)
@@ -118,7 +126,7 @@ class Overview:
             piece.show(rows[index] if index < len(rows) else NOTHING)
 
 
-def _counted(counts: dict[str, int]) -> Markup:
+def _counted(counts: Mapping[str, int]) -> Markup:
     def one(name: str, text: str, css: str = "") -> Markup:
         return tag("span", tag("b", f"{counts[name]}"), f" {text}", class_=css)
 
@@ -190,13 +198,13 @@ class OneRollout:
             return
         if view is not self._view:
             self._view = view
-            self._show_view(view, now_us)
+            self._show_view(view)
         decisions = snapshot.decisions.get(self._strategy, ())
         if decisions and (not self._decided or decisions[-1] is not self._decided[-1]):
             self._add(decisions)
         self._draw(view, now_us)
 
-    def _show_view(self, view: View, now_us: int) -> None:
+    def _show_view(self, view: View) -> None:
         snapshot = self._site.board.snapshot
         known = snapshot.known[self._strategy]
         self._heading.show(one_rollout.heading(view))
@@ -248,7 +256,7 @@ async def _history(site: Site, actor: str, strategy: str) -> None:
         begin(site, actor)
         back = tag("a", f"← {strategy}", href=f"/rollout/{quote(strategy, safe='')}")
         ui.html(tag("h1", back), sanitize=False)
-        found: list[Decision] = await run.io_bound(_read_history, site, strategy)
+        found = await run.io_bound(_read_history, site, strategy) or []
         shown = found[-_HISTORY:]
         note = f"{len(shown):,} of {len(found):,} kept, newest first, UTC"
         rows = [line(one, with_day=True) for one in reversed(shown)]

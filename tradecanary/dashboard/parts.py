@@ -60,7 +60,9 @@ def table(
 ) -> Markup:
     """Return a table that scrolls by itself where it is too wide; `texts` are left-aligned."""
     sides = ["t" if index in texts else "n" for index in range(len(head))]
-    cells = [tag("th", text, class_=side, scope="col") for text, side in zip(head, sides, strict=True)]
+    cells = [
+        tag("th", text, class_=side, scope="col") for text, side in zip(head, sides, strict=True)
+    ]
     body = [
         tag("tr", [tag("td", cell, class_=side) for cell, side in zip(row, sides, strict=True)])
         for row in rows

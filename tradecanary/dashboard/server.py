@@ -9,6 +9,7 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
+from typing_extensions import override
 
 from tradecanary.dashboard.frame import Site
 from tradecanary.dashboard.gate import Gate
@@ -76,6 +77,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
+    @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()

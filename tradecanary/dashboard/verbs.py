@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Literal
 
 from tradecanary.dashboard.facts import View
 from tradecanary.operator import Operator
@@ -15,6 +16,7 @@ from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
 Hands = Callable[[], AbstractContextManager[Operator]]
 """Lends an operator to one verb; raises Unavailable when Kafka does not answer."""
+Outcome = Literal["done", "refused", "silent"]
 _ENDED = {"PROMOTED", "ROLLED_BACK"}
 
 
@@ -35,10 +37,10 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it, and whether it did what was asked: `done`, `refused` or `silent`."""
+    """What came of it, and whether it did what was asked (`silent`: nobody answered in time)."""
 
     text: str
-    outcome: str
+    outcome: Outcome
 
 
 def _runs(view: View) -> bool:
@@ -120,9 +122,7 @@ def _commanded(
                   "refused" if refused else "done")  # fmt: skip
 
 
-def _switched(
-    operator: Operator, verb: Verb, strategy: str, actor: str, reason: str
-) -> Answer:
+def _switched(operator: Operator, verb: Verb, strategy: str, actor: str, reason: str) -> Answer:
     found = operator.switch(strategy, killed=verb.kills, actor=actor, reason=reason)
     text = (
         f"{verb.name} of {named(strategy)} is written; "
