@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -63,6 +64,8 @@ def serve(site: Site, listening: socket.socket, ready: Callable[[], None]) -> No
         ),
         ready,
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, server.handle_exit)  # uvicorn raises it again in the end: code 0
     reader.start()
     try:
         server.run(sockets=[listening])
