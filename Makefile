@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench plots bench-decisions clean
+.PHONY: help setup demo test bench plots bench-memory bench-decisions clean
 
 # The demo installs only what it runs, unless everything is installed already.
 DEMO_VENV := $(if $(wildcard .venv/.installed),.venv,.venv-demo)
@@ -20,6 +20,9 @@ test: .venv/.installed ## everything CI runs, on a real Kafka
 
 bench: .venv/.installed ## throughput and latency on a real Kafka; writes build/bench.json
 	@.venv/bin/python -m benchmarks
+
+bench-memory: .venv/.installed ## an hour of rollouts: whether memory stays flat
+	@.venv/bin/python -m benchmarks.memory
 
 bench-decisions: .venv/.installed ## false rollbacks, and orders until rollback, of the judges and their peers
 	@.venv/bin/python -m benchmarks.decisions $(if $(MARKET_DATA),--market-data $(MARKET_DATA))

@@ -1,5 +1,7 @@
 """How long a bad canary keeps its orders: tripping event published -> its withdrawal obeyed.
 
+And how long an operator waits: `tradecanary abort` begun, as a process -> the withdrawal obeyed.
+
 Real processes (`tradecanary run aggregation`, `run decision`), a real router and publisher, and a
 steady flow of other events beside them. Each trip is a rollout of its own. Two kinds: a loss budget
 that one event uses up, and the `thresholds` judge, whose minimum of orders one event completes.
@@ -159,6 +161,21 @@ class Gateway:
         self._withdrawn.wait(_SETTLED_S)
         return self.trip(OrderStatus.CANCELED, 0.0)
 
+    def by_command(self, tradecanary: str) -> float:
+        """Return the ms from starting the command line's abort to the canary's withdrawal."""
+        self.end(self.orders(20), OrderStatus.FILLED)
+        arguments = ("abort", _STRATEGY, "--reason", "bench", "--yes")
+        began_ns = time.perf_counter_ns()
+        with running([tradecanary, *arguments], self._place.environment()) as command:
+            if not self._withdrawn.wait(_DEADLINE_S):
+                raise TimeoutError(f"the abort was not obeyed: {self.router.status()}")
+            took_ms = (self._withdrawn_ns - began_ns) / 1e6
+            assert command.wait(_DEADLINE_S) == 0, "the abort was refused"
+        after = self.orders(20)
+        self.end(after, OrderStatus.FILLED)
+        assert {route.variant for route in after} == {"stable"}, "the canary was given orders"
+        return took_ms
+
 
 def _await_lines(process: subprocess.Popen[str], wanted: str) -> None:
     """Return when the process said `wanted`; go on reading, so that it never waits for us."""
@@ -172,8 +189,8 @@ def _await_lines(process: subprocess.Popen[str], wanted: str) -> None:
     raise RuntimeError(f"{process.args} ended:\n{''.join(lines)[-3000:]}")
 
 
-def measure(place: Place, trips: int, rate: int) -> Iterator[tuple[str, float]]:
-    """Yield the kind and the milliseconds of each trip; two of three are by guard."""
+def measure(place: Place, trips: int, aborts: int, rate: int) -> Iterator[tuple[str, float]]:
+    """Yield the kind and the milliseconds of each trip; two of three are by guard, then aborts."""
     tradecanary = str(Path(sys.executable).with_name("tradecanary"))
     rng = random.Random(3)
     with ExitStack() as stack:
@@ -200,3 +217,7 @@ def measure(place: Place, trips: int, rate: int) -> Iterator[tuple[str, float]]:
                 yield "guard", gateway.by_guard()
             else:
                 yield "thresholds", gateway.by_judge()
+        for _ in range(aborts):
+            gateway.start()
+            threading.Event().wait(rng.random() * 0.4)
+            yield "abort", gateway.by_command(tradecanary)
