@@ -63,6 +63,15 @@ def test_nothing_runs_before_the_topics_are_there() -> None:
             assert {"condition": "service_completed_successfully"} == waits
 
 
+def test_the_dashboard_is_for_this_host_alone() -> None:
+    """Its port is published on the loopback address, and the token comes from outside."""
+    shown = SERVICES["dashboard"]
+    port = get_command(app).commands["dashboard"].params[1].default  # type: ignore[attr-defined]
+
+    assert [f"127.0.0.1:{port}:{port}"] == shown["ports"]
+    assert "${DASHBOARD_TOKEN:-}" == shown["environment"]["DASHBOARD_TOKEN"]
+
+
 def test_broker_is_the_one_we_test_on() -> None:
     """The image is the tests' image; its whole configuration is given, as the tests give theirs."""
     addresses = re.compile("LISTENERS$|QUORUM_VOTERS|BROKER_|NUM_PARTITIONS|BACKOFF")

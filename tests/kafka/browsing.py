@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.kafka.pipeline import TRADECANARY, Pipeline
+from tests.kafka.pipeline import POLL_S, TRADECANARY, Pipeline
 from tests.kafka.process import ROOT, Process
 from tests.kafka.waiting import wait_until
 
@@ -36,9 +36,13 @@ class Shown:
     cookies: list[str] = field(default_factory=list)
 
     @contextmanager
-    def visitor(self, **settings: Any) -> Iterator[Page]:
+    def visitor(
+        self, *, width: int = 1280, height: int = 860, dark: bool = False
+    ) -> Iterator[Page]:
         """Give a page of a browser of its own, not logged in."""
-        context = self.browser.new_context(**settings)
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        )
         context.set_default_timeout(_WAIT_MS)
         self._listen(context)
         try:
@@ -47,9 +51,11 @@ class Shown:
             context.close()
 
     @contextmanager
-    def person(self, name: str = "bob", **settings: Any) -> Iterator[Page]:
+    def person(
+        self, name: str = "bob", *, width: int = 1280, height: int = 860, dark: bool = False
+    ) -> Iterator[Page]:
         """Give a page that is logged in."""
-        with self.visitor(**settings) as page:
+        with self.visitor(width=width, height=height, dark=dark) as page:
             self.log_in(page, name, TOKEN)
             page.wait_for_selector("[data-strategy]")
             self.cookies += [cookie["value"] for cookie in page.context.cookies()]
@@ -90,7 +96,7 @@ def serve(pipeline: Pipeline, *arguments: str, **variables: str) -> tuple[Proces
     command = [*TRADECANARY, "dashboard", "--port", "0", *arguments]
     process = pipeline.process("dashboard", command, **variables)
     wait_until(
-        lambda: process.popen.poll(),
+        lambda: threading.Event().wait(POLL_S),
         lambda: bool(_ADDRESS.search(process.out.read_text())) or not process.running,
         "the dashboard's address",
         process.said,

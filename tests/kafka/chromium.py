@@ -35,7 +35,9 @@ def chromium(playwright: Playwright, say: Callable[[str], None]) -> str:
     own = Path(playwright.chromium.executable_path)
     if not own.exists():
         say("chromium: fetching playwright's own (170 MB, once)")
-        tried += filter(None, [_problem([sys.executable, "-m", "playwright", "install", "chromium"])])
+        tried += filter(
+            None, [_problem([sys.executable, "-m", "playwright", "install", "chromium"])]
+        )
     if own.exists():
         return str(own)
     raise NoBrowserError(

@@ -1,4 +1,4 @@
-"""The dashboard in a real Chromium, on a real pipeline: seen, clicked, obeyed, and nothing leaked."""
+"""The dashboard in a real Chromium on a real pipeline: seen, clicked, obeyed, nothing leaked."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from tradecanary.schemas.decisions import Decision, DecisionKind
 SLOW, STEADY, OTHER = "vwap-eu", "momentum", "pairs-us"
 SEQUENTIAL = {"judge": {"kind": "sequential"}}
 RAMP = steps((1_000, 5, 20), (2_500, 600, 0), (5_000, 600, 0))
-NARROW = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
-WIDE = {"viewport": {"width": 1280, "height": 860}}
 SEEN_S = 3.0
 """A second, and what a busy machine adds; `benchmarks.dashboard` measures it."""
 
@@ -98,7 +96,7 @@ def _decided(watch: Watch, strategy: str, kind: DecisionKind) -> Decision:
 
 def test_a_wrong_token_is_refused_and_a_page_without_login_is_not_shown(shown: Shown) -> None:
     """Who has no session gets the login page, whatever was asked; sockets are refused."""
-    with shown.visitor(**WIDE) as page:
+    with shown.visitor() as page:
         page.goto(f"{shown.address}/rollout/{STEADY}")
         assert urlsplit(page.url).path == "/login"
         page.fill("[name=name]", "mallory")
@@ -116,7 +114,7 @@ def test_a_wrong_token_is_refused_and_a_page_without_login_is_not_shown(shown: S
 
 def test_login_goes_on_to_where_one_wanted_and_sets_a_guarded_cookie(shown: Shown) -> None:
     """The cookie is HttpOnly and SameSite=Strict; another origin's form is refused."""
-    with shown.visitor(**WIDE) as page:
+    with shown.visitor() as page:
         page.goto(f"{shown.address}/rollout/{STEADY}")
         page.fill("[name=name]", "bob")
         page.fill("[name=token]", TOKEN)
@@ -134,7 +132,7 @@ def test_login_goes_on_to_where_one_wanted_and_sets_a_guarded_cookie(shown: Show
 
 def test_a_halt_is_clicked_and_obeyed(shown: Shown, watch: Watch) -> None:
     """It needs a reason; the decision carries it with the name given at login; resume ends it."""
-    with shown.person("bob", **WIDE) as page:
+    with shown.person("bob") as page:
         shown.open(page, OTHER)
         page.click('[data-verb="halt"]')
         page.click('[data-ask="go"]')
@@ -157,7 +155,7 @@ def test_a_halt_is_clicked_and_obeyed(shown: Shown, watch: Watch) -> None:
 
 def test_what_is_dangerous_asks_twice(shown: Shown, watch: Watch) -> None:
     """Abort does nothing until it is ticked; then the rollout ends."""
-    with shown.person("carol", **WIDE) as page:
+    with shown.person("carol") as page:
         shown.open(page, OTHER)
         _ask(page, "abort", "a drill")
         expect(page.get_by_text("Tick that you mean it")).to_be_visible()
@@ -171,7 +169,7 @@ def test_what_is_dangerous_asks_twice(shown: Shown, watch: Watch) -> None:
 
 def test_a_rollout_is_seen_rolling_back(shown: Shown, watch: Watch) -> None:
     """The open page turns by itself: status, reason, weight; so does the list."""
-    with shown.person(**WIDE) as page:
+    with shown.person() as page:
         shown.pipeline.start(SLOW, policy(RAMP, guards={"loss_budget": 500}) | SEQUENTIAL)
         shown.open(page, SLOW)
         expect(page.locator("h1 .pill")).to_have_text("● ACTIVE")
@@ -195,7 +193,7 @@ def test_a_rollout_is_seen_rolling_back(shown: Shown, watch: Watch) -> None:
 
 def test_it_is_usable_narrow_and_dark(shown: Shown) -> None:
     """At 390 px nothing scrolls sideways, and a dark browser gets a dark page."""
-    with shown.person(**NARROW) as page:
+    with shown.person(width=390, height=844, dark=True) as page:
         for path in ("", f"/rollout/{SLOW}", f"/history/{SLOW}"):
             page.goto(f"{shown.address}{path}")
             page.wait_for_selector("a.item, .tiles, .decision")
@@ -209,7 +207,7 @@ def test_it_is_usable_narrow_and_dark(shown: Shown) -> None:
 
 def test_the_list_is_filtered_and_the_history_is_whole(shown: Shown, watch: Watch) -> None:
     """What does not fit the words is not shown; the history has every decision."""
-    with shown.person(**WIDE) as page:
+    with shown.person() as page:
         page.fill('[aria-label="Find"]', SLOW)
         expect(page.locator("a.item:visible")).to_have_count(1)
         page.goto(f"{shown.address}/history/{SLOW}")
@@ -220,7 +218,7 @@ def test_the_list_is_filtered_and_the_history_is_whole(shown: Shown, watch: Watc
 
 def test_a_kill_is_written_and_obeyed(shown: Shown, watch: Watch) -> None:
     """Kill reaches the routers; unkill ends it; the page says both."""
-    with shown.person("bob", **WIDE) as page:
+    with shown.person("bob") as page:
         shown.open(page, OTHER)
         _ask(page, "kill", "a drill", sure=True)
         expect(page.get_by_text("1 of 1 routers obey")).to_be_visible()
@@ -232,7 +230,7 @@ def test_a_kill_is_written_and_obeyed(shown: Shown, watch: Watch) -> None:
 
 def test_logging_out_ends_every_page(shown: Shown) -> None:
     """A page that is still open goes to the login, and its verbs with it."""
-    with shown.person(**WIDE) as page:
+    with shown.person() as page:
         second = page.context.new_page()
         second.goto(f"{shown.address}/rollout/{STEADY}")
         second.wait_for_selector(".tiles")

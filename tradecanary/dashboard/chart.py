@@ -179,7 +179,7 @@ def _evidence(points: Sequence[Point], found: Evidence) -> Options:
             "lineStyle": {"color": LIMIT, "type": "dashed"},
             "label": {
                 "formatter": f"rolls back at {limit:,.0f}",
-                "position": "insideEndTop",
+                "position": "insideStartTop",
                 "color": LIMIT,
             },
         },

@@ -29,7 +29,8 @@ def heading(view: View) -> Markup:
     ]
     if view["started_us"] >= 0:
         facts.append(f"{words.moment(view['started_us'])} UTC")
-        facts.append(f"running {words.duration(rollout['running_s'])}")
+        verb = "ran" if rollout["outcome"] else "running"
+        facts.append(f"{verb} {words.duration(rollout['running_s'])}")
     if view["killed"] or view["frozen"]:
         facts.append(f"rollout is {rollout['status']}")
     versions = tag(
