@@ -18,7 +18,8 @@ from tradecanary.schemas.routing import EVERYWHERE, KillSwitch
 from tradecanary.schemas.units import US_PER_S
 
 REFRESH_S = 0.2
-"""Between two readings of the log: a transition is on the screen well within a second."""
+"""From one reading of the log to the next: a transition is on the screen within a second."""
+_LEAST_PAUSE_S = 0.02
 _FEWEST_ORDERS = 50
 """Of fewer orders in the phase the canary's actual share says nothing."""
 _REMADE_US = US_PER_S
@@ -72,8 +73,11 @@ class Board:
 
     def run(self, stopping: threading.Event) -> None:
         """Read until `stopping`; an outage is shown, and reading goes on after it."""
-        while not stopping.wait(REFRESH_S):
+        pause_s = 0.0
+        while not stopping.wait(pause_s):
+            began_us = self.now_us()
             self.refresh()
+            pause_s = max(_LEAST_PAUSE_S, REFRESH_S - (self.now_us() - began_us) / US_PER_S)
 
     def refresh(self) -> bool:
         """Read what is new; return whether there was any. What fails is in the snapshot."""

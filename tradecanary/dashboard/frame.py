@@ -16,7 +16,7 @@ from tradecanary.dashboard.style import STYLE
 from tradecanary.dashboard.verbs import Hands
 from tradecanary.schemas.units import US_PER_S
 
-PULSE_S = 0.2
+PULSE_S = 0.1
 """Between two comparisons of what a browser shows with what is known."""
 _SILENT_US = 3 * US_PER_S
 """A log that answers is read several times a second; after so long it is said that it does not."""

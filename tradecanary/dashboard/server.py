@@ -22,6 +22,8 @@ _ICON = (
     "<path d='M8 1l7 7-7 7-7-7z' fill='#2563c9'/></svg>"
 )
 _GRACE_S = 2
+_RECONNECT_S = 15
+"""A browser is given up after so long; a busy machine may stand still for a while."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -47,6 +49,7 @@ def serve(site: Site, listening: socket.socket, ready: Callable[[], None]) -> No
         dark=None,  # as the browser prefers
         favicon=_ICON,
         tailwind=False,
+        reconnect_timeout=_RECONNECT_S,
         message_history_length=0,  # a browser that comes back is told all anew
         show_welcome_message=False,
         binding_refresh_interval=None,
