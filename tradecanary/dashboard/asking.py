@@ -28,10 +28,8 @@ class Asking:
         with ui.dialog() as self._dialog, ui.card().classes("ask"):
             self._title = ui.label().classes("title")
             self._says = ui.label()
-            self._reason = ui.input("Reason (kept with the decision)").props(
-                "outlined dense autofocus"
-            )
-            self._reason.classes("w-full").on("keydown.enter", self._go)
+            self._reason = ui.input("Reason").props("outlined dense autofocus")
+            self._reason.on("keydown.enter", self._go)
             self._sure = ui.checkbox()
             self._problem = ui.label().classes("bad-text")
             with ui.row():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from tradecanary.dashboard import words
@@ -13,7 +14,7 @@ _STREAM_OF = {"fill rate": "fill_rate", "latency": "latency_mean", "slippage": "
 """Measures that are a stream's own mean; the others have none, or another scale."""
 _UNBOUNDED = 1e300
 _WIDTH, _HEIGHT = 120, 16
-_MOST_TOLERANCES = 6
+_ROOM = 1.15
 _STATES = {"worse": ("✖ worse", "bad-text"), "not worse": ("✔ not worse", "good-text")}
 _HEAD = ("measure", "stable", "canary", "difference", "95 % interval", "", "e-value", "state")
 
@@ -85,22 +86,19 @@ def _end(value: float) -> str:
     return "open" if abs(value) >= _UNBOUNDED else words.signed(value)
 
 
-def _reach(ends: Sequence[float], tolerance: float) -> float:
-    """Return what half of the picture stands for: all of it, unless the tolerance would vanish."""
-    furthest = max((abs(each) for each in ends if abs(each) < _UNBOUNDED), default=0.0)
-    if tolerance:
-        furthest = min(furthest, _MOST_TOLERANCES * tolerance)
-    return max(furthest, 1.5 * tolerance, 1e-12)
-
-
 def picture(stream: View) -> Markup:
-    """Return the interval as a line over the tolerance; zero is in the middle."""
+    """Return the interval as a line over the tolerance; zero is in the middle.
+
+    The scale shrinks what is far (asinh), so that tolerance and interval are both to be seen.
+    """
     low, high, effect = (float(stream[end]) for end in ("low", "high", "effect"))
     tolerance = abs(float(stream["tolerance"]))
-    reach = _reach((low, high, effect), tolerance)
+    ends = [abs(each) for each in (low, high, effect, tolerance) if abs(each) < _UNBOUNDED]
+    unit = tolerance or max(ends, default=0.0) or 1.0
+    reach = math.asinh(_ROOM * max(ends, default=unit) / unit) or 1.0
 
     def x(value: float) -> float:
-        return _WIDTH / 2 * (1 + max(-1.0, min(1.0, value / reach)))
+        return _WIDTH / 2 * (1 + max(-1.0, min(1.0, math.asinh(value / unit) / reach)))
 
     middle = _HEIGHT / 2
     half = x(tolerance) - _WIDTH / 2

@@ -52,7 +52,7 @@ class Piece:
 def begin(site: Site, actor: str) -> Piece:
     """Begin a page: style and bar. Return the piece for what stops the whole view."""
     ui.add_css(STYLE)
-    ui.colors(primary="#2563c9")
+    ui.colors(primary="#2563c9", positive="#12703f", warning="#8f5200", negative="#bf2630")
     ui.html(_bar(site.place, actor), sanitize=False)
     return Piece("trouble")
 

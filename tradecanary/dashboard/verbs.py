@@ -118,7 +118,7 @@ def _commanded(
         )
         return Answer(text, "silent")
     refused = decision.kind is DecisionKind.HOLD and "; refused: " in decision.reason
-    return Answer(f"{decision.number} {decision.kind.value} {decision.reason}",
+    return Answer(f"{decision.kind.value} (decision {decision.number}): {decision.reason}",
                   "refused" if refused else "done")  # fmt: skip
 
 
