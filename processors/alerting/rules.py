@@ -85,6 +85,12 @@ _HOLDS: Mapping[str, Rule] = {
         "Records break the contract",
         "Read the topic dead-letters: it says which records and why. Repair their publisher.",
     ),
+    "misrouted": _hold(
+        Severity.ERROR,
+        "Orders are routed against their weights",
+        "tradecanary verify names each order; find the router that does not obey. Then tradecanary "
+        "abort {strategy} --reason ..., or repair it and wait.",
+    ),
     "foreign": _hold(
         Severity.WARNING,
         "Publisher without sequence numbers",

@@ -156,7 +156,7 @@ def _approve(strategy: StrategyState, command: Command, cause: Cause, at: At) ->
         known = ", ".join(sorted(gates(rollout))) or "none"
         return refused(strategy, cause, at, f"no gate is called {gate!r}; gates: {known}")
     approvals = rollout.approvals | {gate: command.actor}
-    rollout = replace(rollout, approvals=approvals, hold="", hold_reason="")
+    rollout = replace(rollout.unheld(), approvals=approvals)
     reason = f"{cause.reason}; {gate} is approved"
     strategy = replace(strategy, rollout=rollout)
     return record(strategy, DecisionKind.HOLD, replace(cause, reason=reason), at)

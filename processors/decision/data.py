@@ -14,6 +14,9 @@ from tradecanary.processors.decision.model import Rollout
 from tradecanary.schemas.decisions import Check
 from tradecanary.schemas.units import US_PER_S
 
+_FEWEST_MISROUTED = 5
+"""A few may be a router that restarted in the middle of a change."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataProblem:
@@ -39,6 +42,7 @@ def data_problem(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | Non
             _lost(rollout, flow),
             _silent(rollout),
             _foreign(rollout, flow),
+            _misrouted(rollout),
         )
         if problem is not None
     ]
@@ -96,6 +100,21 @@ def _foreign(rollout: Rollout, flow: Flow) -> DataProblem | None:
     )
     check = Check("foreign", events, 0, "events", breached=True)
     return DataProblem("foreign", harm=False, reason=reason, check=check)
+
+
+def _misrouted(rollout: Rollout) -> DataProblem | None:
+    """An order routed against its vector is no evidence: lost like a missing one, so limited so."""
+    limit, astray = rollout.spec.policy.data.missing_hold_pct, rollout.misrouted
+    orders = rollout.stable.orders + rollout.canary.orders + astray
+    if astray < _FEWEST_MISROUTED or astray * 100 <= limit * orders:
+        return None
+    share_pct = astray * 100 / orders
+    reason = (
+        f"{astray} of {orders} orders were not routed as their revision says: {share_pct:.2f} % "
+        f"(limit {limit:g} %)"
+    )
+    check = Check("misrouted", share_pct, limit, "%", breached=True)
+    return DataProblem("misrouted", harm=False, reason=reason, check=check)
 
 
 def _silent(rollout: Rollout) -> DataProblem | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.cohorts import Cohort, Horizons
@@ -106,6 +106,8 @@ class Rollout:
     """One attempt to replace stable by a canary.
 
     `references`: what each phase froze. `judge_state`: of the row that `judge_of(spec)` names.
+    `hold`: what holds now; `told_hold`: what was last written to hold, and not that it is over;
+    `free_since_us`: since when nothing holds after that.
     """
 
     spec: RolloutSpec
@@ -136,12 +138,18 @@ class Rollout:
     approvals: dict[str, str] = field(default_factory=dict)
     hold: str = ""
     hold_reason: str = ""
+    told_hold: str = ""
+    free_since_us: int = -1
     outcome: str = ""
 
     @property
     def horizons(self) -> Horizons:
         """The horizons frozen by START."""
         return Horizons(self.order_horizon_us, self.markout_horizon_us)
+
+    def unheld(self) -> Rollout:
+        """Return the rollout with nothing that holds, after a decision that says so."""
+        return replace(self, hold="", hold_reason="", told_hold="", free_since_us=-1)
 
     @property
     def canary_bp(self) -> int:

@@ -31,7 +31,7 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
         return None
     status, kind = row
     carried = rollout.status in CARRYING
-    rollout = replace(rollout, status=status, hold="", hold_reason="")
+    rollout = replace(rollout.unheld(), status=status)
     if status in ENDED:
         rollout = replace(rollout, ended_at_us=at.now_us, outcome=cause.reason, pending={})
         strategy = replace(strategy, past=(*strategy.past, rollout.spec.rollout)[-_PAST_ROLLOUTS:])

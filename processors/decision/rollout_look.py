@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tradecanary.processors.decision.chain import At, Cause, Changed, record
+from tradecanary.processors.decision.chain import At, Cause, Changed
 from tradecanary.processors.decision.commands import gates, next_gate
 from tradecanary.processors.decision.criteria import PhaseAnswer, PhaseCheck, check_phase
 from tradecanary.processors.decision.data import DataProblem, data_problem
 from tradecanary.processors.decision.guards import GuardInput, check_guards
+from tradecanary.processors.decision.holds import NOTHING_HOLDS, Hold, hold_on
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Judgement, Verdict
 from tradecanary.processors.decision.model import Rollout, StrategyState
@@ -16,21 +17,10 @@ from tradecanary.processors.decision.moves import apply, frozen_reference
 from tradecanary.processors.decision.routers import attest_problem, heard
 from tradecanary.processors.decision.sample_ratio import sample_ratio
 from tradecanary.processors.decision.transitions import CARRYING, Trigger
-from tradecanary.schemas.decisions import DecisionKind, RolloutStatus
+from tradecanary.schemas.decisions import RolloutStatus
 from tradecanary.schemas.units import CANARY, STABLE, US_PER_S
 
 _FRESH_US = 5 * US_PER_S
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Why nothing rises now; an empty code means nothing holds."""
-
-    code: str
-    cause: Cause
-
-
-_NOTHING_HOLDS = Hold("", Cause(""))
 
 
 def look(strategy: StrategyState, at: At) -> Changed:
@@ -52,7 +42,7 @@ def look(strategy: StrategyState, at: At) -> Changed:
         strategy = replace(strategy, rollout=seen.rollout)
     hold = _broken(seen)
     if hold is not None:
-        return _hold(strategy, hold, at)
+        return hold_on(strategy, hold, at)
     return _forward(strategy, seen, at)
 
 
@@ -95,7 +85,7 @@ def _forward(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
         case RolloutStatus.WATCHING:
             return _watching(strategy, seen, at)
         case _:
-            return _hold(strategy, _NOTHING_HOLDS, at)
+            return hold_on(strategy, NOTHING_HOLDS, at)
 
 
 def _harm(seen: Weighed) -> Cause | None:
@@ -166,19 +156,6 @@ def _guard_harm(strategy: StrategyState, rollout: Rollout, at: At) -> Cause | No
     return None if sentence is None else Cause(sentence, checks=checks)
 
 
-def _hold(strategy: StrategyState, hold: Hold, at: At) -> Changed:
-    """Keep the hold; a new reason is written once, an ended one is only forgotten."""
-    rollout = strategy.rollout
-    if rollout is None or (rollout.hold, rollout.hold_reason) == (hold.code, hold.cause.reason):
-        return strategy, ()
-    new = hold.code != rollout.hold
-    held = replace(rollout, hold=hold.code, hold_reason=hold.cause.reason)
-    strategy = replace(strategy, rollout=held)
-    if not new or not hold.code:
-        return strategy, ()
-    return record(strategy, DecisionKind.HOLD, hold.cause, at)
-
-
 def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
     policy = rollout.spec.policy
     if at.now_us - rollout.created_at_us > policy.max_pending_s * US_PER_S:
@@ -193,7 +170,7 @@ def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
         hold = Hold("attest", Cause(problem))
     hold = hold or _reference_missing(strategy, rollout)
     if hold is not None:
-        return _hold(strategy, hold, at)
+        return hold_on(strategy, hold, at)
     rollout = replace(
         rollout,
         order_horizon_us=statuses[0].order_horizon_us,
@@ -244,7 +221,7 @@ def _active(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     if check.answer is PhaseAnswer.PASSED:
         return _rise(strategy, seen, at)
     code = _CRITERIA_HOLDS[check.answer]
-    return _hold(strategy, Hold(code, Cause(check.reason, checks=check.checks)), at)
+    return hold_on(strategy, Hold(code, Cause(check.reason, checks=check.checks)), at)
 
 
 _CRITERIA_HOLDS = {
@@ -260,13 +237,13 @@ def _rise(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     promotes = index == len(ramp) - 1
     if promotes and not rollout.promotable:
         reason = f"phase passed, but no promotion verdict yet: {seen.judgement.reason}"
-        return _hold(strategy, Hold("verdict", Cause(reason)), at)
+        return hold_on(strategy, Hold("verdict", Cause(reason)), at)
     hold = _gate(strategy, rollout, next_gate(rollout))
     problem = attest_problem(rollout.spec, heard(strategy, at.now_us), rollout.horizons)
     if problem:
         hold = Hold("attest", Cause(problem))
     if hold is not None:
-        return _hold(strategy, hold, at)
+        return hold_on(strategy, hold, at)
     orders, stable = rollout.phase.canary.orders, rollout.phase.stable.orders
     reason = (
         f"phase {ramp[index - 1].name} passed ({orders} canary, {stable} stable orders); "
@@ -281,9 +258,9 @@ def _watching(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     """No control is left: only guards and absolute criteria act, then the rollout finishes."""
     rollout, check = seen.rollout, seen.phase
     if check.answer is PhaseAnswer.BREACH:
-        return _hold(strategy, Hold("criteria", Cause(check.reason, checks=check.checks)), at)
+        return hold_on(strategy, Hold("criteria", Cause(check.reason, checks=check.checks)), at)
     if strategy.killed or rollout.phase.time_us < rollout.spec.policy.watch_s * US_PER_S:
-        return _hold(strategy, _NOTHING_HOLDS, at)
+        return hold_on(strategy, NOTHING_HOLDS, at)
     seconds = rollout.spec.policy.watch_s
     reason = f"watched for {seconds:g} s at 100 %; {rollout.spec.canary} is the new baseline"
     return _must(apply(strategy, Trigger.WATCH_OVER, Cause(reason), at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from math import sqrt
@@ -83,7 +84,10 @@ class Flow:
 
     def manifest(self, vector: Vector | None, cohort_us: int, words: list[str]) -> MetricsBatch:
         """Return the next manifest: orders of one cohort under `vector`, or none."""
-        partials = self._partials(vector, cohort_us, words) if cohort_us >= 0 else ()
+        partials: tuple[PartialSums, ...] = ()
+        if cohort_us >= 0:
+            well = self._partials(vector, cohort_us, words)
+            partials = (*well, *self._astray(vector, cohort_us, words))
         events = sum(partial.orders for partial in partials)
         seen = SourceRange(
             0, self.offset, self.offset + events, events, 0, self.missing, 0, 0, caught_up=True
@@ -120,7 +124,7 @@ class Flow:
             shares["canary"] = 0
         for word in words:
             key, value = word.split("=")
-            if key == "foreign":  # numbers nothing
+            if key in {"foreign", "astray"}:  # not about the orders that are routed well
                 continue
             if key == "rate":
                 total = float(value.rstrip("/s"))
@@ -147,6 +151,19 @@ class Flow:
                 partial = self._partial(vector, variant, versions, shares, cohort_us, each, mine)
                 found.append(replace(partial, account=account))
         return tuple(found)
+
+    def _astray(
+        self, vector: Vector | None, cohort_us: int, words: list[str]
+    ) -> Iterator[PartialSums]:
+        """Yield the orders that are tagged with a weight that no vector gave."""
+        for word in words:
+            if word.startswith("astray=") and vector is not None:
+                canary = next(w for w in vector.cells[0].weights if w.variant == "canary")
+                versions, shares = {"canary": canary.version}, {"canary": canary.weight_bp + 1}
+                orders = int(word.removeprefix("astray="))
+                yield self._partial(
+                    vector, "canary", versions, shares, cohort_us, orders, Figures()
+                )
 
     def _partial(
         self,
@@ -219,7 +236,7 @@ class Router:
         router = self
         for word in words:
             key, value = word.split("=")
-            if key == "foreign":  # numbers nothing
+            if key in {"foreign", "astray"}:  # the flow's
                 continue
             match key:
                 case "silent":

@@ -6,7 +6,8 @@ start policy=aggressive
 run 10s
 quiet 10s
 -> HOLD data are
-run 10s
+run 12s
+-> RESUME nothing has held for 10 s; before: stale
 quiet 65s
 -> HOLD data are
 -> ROLL_BACK data are 61.0 s old (limit 60 s)

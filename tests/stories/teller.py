@@ -6,6 +6,7 @@ A story is a text file, one line a thing:
     run 70s canary.reject=5%         orders flow for 70 s of looks, one a second
     run 60s accounts=400 spread=1bp  by account: an order an account and second, accounts differ
     run 5s foreign=yes               the publisher numbers nothing
+    run 5s astray=2                  two orders a second are not routed as their revision says
     closed 60s                       manifests, but no orders (closed market)
     quiet 20s                        no manifests at all
     halt | resume | abort | promote  commands of operator ana (`as bob` at the end: of bob)

@@ -9,7 +9,8 @@ run 122s
 -> PROMOTE
 quiet 10s
 -> HOLD data are
-run 5s
+run 12s
+-> RESUME
 quiet 10s
 -> HOLD data are
 run 60s canary.reject=5%
