@@ -45,14 +45,15 @@ _DASHBOARD = "dashboard"
 _POLICIES: Mapping[str, dict[str, Any]] = {
     strategy: {
         "ramp": [
-            {"name": "Half", "weight_bp": 5_000, "min_duration_s": seconds},
+            {"name": "Half", "weight_bp": 5_000, "min_duration_s": 86_000},
             {"name": "Full", "weight_bp": 10_000},
         ],
         "judge": {"kind": "sequential", "reference_orders": 2_000},
-        "watch_s": 5,
+        "max_duration_s": seconds,
     }
-    for strategy, seconds in (("lasting", 86_000), ("repeated", 20))
+    for strategy, seconds in (("lasting", 86_400), ("repeated", 30))
 }
+"""The repeated one ends without verdict: a promoted one would be the next one's stable."""
 
 
 def resident_mb(pid: int) -> float:
