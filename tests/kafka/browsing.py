@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.kafka.pipeline import POLL_S, TRADECANARY, Pipeline
@@ -20,6 +22,7 @@ TOKEN = "correct-horse-battery-staple"
 PICTURES = os.environ.get("DASHBOARD_PICTURES") == "1"
 """Whether the pictures of the docs are made anew; a test run leaves them alone."""
 _ADDRESS = re.compile(r"dashboard at (http://\S+)")
+_COLOURS = 128
 _WAIT_MS = 40_000
 
 
@@ -76,7 +79,9 @@ class Shown:
     def picture(self, page: Page, name: str) -> None:
         """Take a picture for the docs, when they are asked for."""
         if PICTURES:
-            page.screenshot(path=ROOT / "docs" / f"dashboard-{name}.png", animations="disabled")
+            taken = Image.open(BytesIO(page.screenshot(animations="disabled")))
+            flat = taken.convert("RGB").quantize(_COLOURS)
+            flat.save(ROOT / "docs" / f"dashboard-{name}.png", optimize=True)
 
     def _listen(self, context: BrowserContext) -> None:
         context.on("request", lambda request: self.requests.append(request.url))

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.kafka.browsing import TOKEN, Shown, serve, text_of
+from tests.kafka.browsing import PICTURES, TOKEN, Shown, serve, text_of
 from tests.kafka.chromium import NoBrowserError, chromium
 from tests.kafka.pipeline import Pipeline, Watch
 from tests.kafka.scenarios import policy, steps
@@ -19,6 +19,7 @@ from tests.kafka.services import Service
 from tradecanary.schemas.decisions import Decision, DecisionKind
 
 SLOW, STEADY, OTHER = "vwap-eu", "momentum", "pairs-us"
+MORE = {"smart-router": "", "twap-fx": "", "iceberg-asia": "rejecting:20"} if PICTURES else {}
 SEQUENTIAL = {"judge": {"kind": "sequential"}}
 RAMP = steps((1_000, 5, 20), (2_500, 600, 0), (5_000, 600, 0))
 SEEN_S = 3.0
@@ -44,19 +45,21 @@ def shown(
     try:
         pipeline.stage("aggregation")
         pipeline.stage("decision")
-        pipeline.services(
-            [
-                Service(STEADY, rate=120.0, seed=3),
-                Service(SLOW, "slow:1.6", rate=120.0, seed=2),
-                Service(OTHER, rate=60.0, seed=4),
-            ]
-        )
+        services = [
+            Service(STEADY, rate=120.0, seed=3),
+            Service(SLOW, "slow:1.35", rate=120.0, seed=2),
+            Service(OTHER, rate=60.0, seed=4),
+            *(Service(name, fault, rate=70.0) for name, fault in MORE.items()),
+        ]
+        pipeline.services(services)
         watch = pipeline.watch()
-        names = (STEADY, SLOW, OTHER)
+        names = [one.strategy for one in services]
         watch.until(lambda: all(watch.status(name) for name in names), "the routers", 60)
         watch.close()
         pipeline.start(STEADY, policy(RAMP, guards={"loss_budget": 500}) | SEQUENTIAL)
         pipeline.start(OTHER, policy(RAMP))
+        for name in MORE:
+            pipeline.start(name, policy(RAMP, guards={"loss_budget": 40}) | SEQUENTIAL)
         process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
         with sync_playwright() as playwright:
             try:
@@ -169,7 +172,7 @@ def test_what_is_dangerous_asks_twice(shown: Shown, watch: Watch) -> None:
 
 def test_a_rollout_is_seen_rolling_back(shown: Shown, watch: Watch) -> None:
     """The open page turns by itself: status, reason, weight; so does the list."""
-    with shown.person() as page:
+    with shown.person(height=1240 if PICTURES else 860) as page:
         shown.pipeline.start(SLOW, policy(RAMP, guards={"loss_budget": 500}) | SEQUENTIAL)
         shown.open(page, SLOW)
         expect(page.locator("h1 .pill")).to_have_text("● ACTIVE")
@@ -185,6 +188,7 @@ def test_a_rollout_is_seen_rolling_back(shown: Shown, watch: Watch) -> None:
         page.emulate_media(color_scheme="dark")
         shown.picture(page, "rollout")
         page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1280, "height": 860})
         page.goto(shown.address)
         expect(page.locator(f'[data-strategy="{SLOW}"]')).to_contain_text("ROLLED BACK")
         expect(page.locator(".feed")).to_contain_text("ROLL BACK")
