@@ -19,7 +19,7 @@ from tradecanary.dashboard.chart import options
 from tradecanary.dashboard.comparison import comparison
 from tradecanary.dashboard.decision_lines import line
 from tradecanary.dashboard.facts import routers, view_of
-from tradecanary.dashboard.frame import trouble
+from tradecanary.dashboard.trouble import trouble
 from tradecanary.dashboard.verbs import VERBS, fitting, perform
 from tradecanary.live import Live
 from tradecanary.operator import Operator
@@ -171,8 +171,7 @@ def test_an_outage_is_said_and_ends() -> None:
     board = Board(follow, rollout.world.now_us)
     assert not board.refresh()
     assert "no broker. Nothing was read yet" in trouble(board.snapshot, board.now_us())
-    away.clear()
-    away.append(False)
+    away[0] = False
     assert board.refresh()
     assert "" == trouble(board.snapshot, board.now_us())
     late_us = board.now_us() + 4 * US_PER_S

@@ -10,6 +10,7 @@ from tradecanary.dashboard.facts import View, evidence, turning, view_of
 from tradecanary.dashboard.series import Point, Series
 from tradecanary.live import Live
 from tradecanary.processors.decision.model import PartitionState, StrategyState
+from tradecanary.processors.decision.replay import Unrecorded
 from tradecanary.processors.runtime.log import OffsetLost, Unavailable
 from tradecanary.rollout_view import actual_weight_bp, set_weight_bp
 from tradecanary.schemas.codec import ContractViolation
@@ -85,8 +86,12 @@ class Board:
             if self._live is None:
                 self._live = self._follow()
             changed = self._live.refresh()
-        except (Unavailable, OffsetLost, ContractViolation) as failure:
-            self.snapshot = replace(self.snapshot, problem=str(failure))
+        except Unavailable as failure:
+            self.snapshot = replace(self.snapshot, problem=f"Kafka does not answer: {failure}")
+            return False
+        except (OffsetLost, Unrecorded, ContractViolation) as failure:
+            self._live = None  # what is there now may be read from its newest snapshot on
+            self.snapshot = replace(self.snapshot, problem=f"the log has a gap: {failure}")
             return False
         old, now_us = self.snapshot, self.now_us()
         if not changed and old.number:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from tradecanary import trail
 from tradecanary.dashboard.facts import Evidence
 from tradecanary.dashboard.series import Point
+from tradecanary.dashboard.words import hour
 from tradecanary.schemas.decisions import Decision, DecisionKind
 
 Options = dict[str, Any]
@@ -34,6 +36,7 @@ _SYMBOLS = {
     DecisionKind.INCREASE: "triangle",
     DecisionKind.START: "triangle",
 }
+_COLUMNS, _MOST_LINES = 60, 5
 _LEAST_E, _MOST_NATS = 0.01, math.log(1e6)
 
 
@@ -59,7 +62,7 @@ def options(
             "itemGap": 10,
             "textStyle": {"color": INK},
         },
-        "tooltip": {"trigger": "item", "confine": True},
+        "tooltip": {"trigger": "item", "confine": True, "renderMode": "richText"},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "grid": grids,
         "xAxis": x_axes,
@@ -147,7 +150,7 @@ def _marks(decisions: Sequence[Decision]) -> Options:
         "data": [
             {
                 "value": [one.time_us // 1000, trail.canary_weight_bp(one) / 100],
-                "name": f"{one.kind.value.replace('_', ' ')} {one.number}",
+                "name": _told(one),
                 "symbol": _SYMBOLS.get(one.kind, "circle"),
                 "itemStyle": {"color": _COLOURS.get(one.kind, WEIGHT)},
             }
@@ -155,6 +158,12 @@ def _marks(decisions: Sequence[Decision]) -> Options:
         ],
         "tooltip": {"formatter": "{b}"},
     }
+
+
+def _told(decision: Decision) -> str:
+    """Return what a mark tells: drawn as text, so that nothing in it is ever markup."""
+    head = f"{decision.kind.value.replace('_', ' ')} {decision.number}, {hour(decision.time_us)}"
+    return "\n".join([head, *wrap(decision.reason, _COLUMNS)[:_MOST_LINES]])
 
 
 def _evidence(points: Sequence[Point], found: Evidence) -> Options:

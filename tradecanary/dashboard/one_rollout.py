@@ -26,6 +26,7 @@ def heading(view: View) -> Markup:
         f"policy {rollout['policy']}",
         f"by {view['unit']}",
         f"started by {view['starter']}",
+        f"epoch {view['epoch']}",
     ]
     if view["started_us"] >= 0:
         facts.append(f"{words.moment(view['started_us'])} UTC")
@@ -176,7 +177,7 @@ def _data_tile(view: View) -> Markup:
     return _tile(
         "Data",
         "–" if data is None else f"{data:g} s old",
-        tag("p", f"last look {looked} ago · epoch {view['epoch']}"),
+        tag("p", f"last look {looked} ago"),
         tone="warn" if data is not None and data > _STALE_DATA_S else "",
     )
 

@@ -15,10 +15,11 @@ from tradecanary.dashboard.chart import options
 from tradecanary.dashboard.comparison import comparison
 from tradecanary.dashboard.decision_lines import line
 from tradecanary.dashboard.facts import View, routers
-from tradecanary.dashboard.frame import Piece, Site, begin, pulse, trouble
+from tradecanary.dashboard.frame import Piece, Site, begin, pulse
 from tradecanary.dashboard.gate import SESSION
 from tradecanary.dashboard.markup import NOTHING, Markup, joined, tag
 from tradecanary.dashboard.parts import empty, panel
+from tradecanary.dashboard.trouble import trouble
 from tradecanary.dashboard.verbs import VERBS, fitting
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import EVERYWHERE

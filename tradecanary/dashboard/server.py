@@ -38,7 +38,8 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(site: Site, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once, when requests are answered.
 
-    Requests are not logged, so no cookie and no address gets into a log.
+    Requests are not logged, so no cookie and no address gets into a log. Leaves with 1 when the
+    reader breaks: a restart is the recovery.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_login(app, site.sessions, site.place)
@@ -55,7 +56,7 @@ def serve(site: Site, listening: socket.socket, ready: Callable[[], None]) -> No
         binding_refresh_interval=None,
     )
     stopping = threading.Event()
-    reader = threading.Thread(target=site.board.run, args=(stopping,), name="board", daemon=True)
+    broken: list[BaseException] = []
     server = _Server(
         uvicorn.Config(
             Gate(app, site.sessions),
@@ -69,11 +70,22 @@ def serve(site: Site, listening: socket.socket, ready: Callable[[], None]) -> No
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)  # uvicorn raises it again in the end: code 0
-    reader.start()
+
+    def read() -> None:
+        try:
+            site.board.run(stopping)
+        except BaseException as ours:
+            broken.append(ours)
+            server.should_exit = True  # rather no page than one that stands still
+            raise
+
+    threading.Thread(target=read, name="board", daemon=True).start()
     try:
         server.run(sockets=[listening])
     finally:
         stopping.set()
+    if broken:
+        raise SystemExit(1)
 
 
 class _Server(uvicorn.Server):
