@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import backtests, judge_cost, routing, trips
+from benchmarks import backtests, judge_cost, routing, trips, watching
 from benchmarks.places import Place
 from tests.kafka.broker import kafka
 
@@ -30,6 +30,7 @@ ROUTED_BATCHES = 2_000 if QUICK else 10_000
 FILL_RATE = 50_000
 BACKGROUND_PER_S = 5_000
 PLAIN_EVENTS = 50_000
+REDRAWS = 20 if QUICK else 60
 JUDGED_LOOKS = 500 if QUICK else 4_000
 RECORDED_S = 20 if QUICK else 120
 BARS = {
@@ -39,6 +40,7 @@ BARS = {
     "abort_to_zero_p99_ms": "< 1000",
     "route_ns": "< 2000",
     "judge_us_per_look": "< 1000",
+    "watch_redraw_ms": "< 200",
     "backtest_times_recorded_speed": ">= 20",
 }
 
@@ -160,6 +162,13 @@ class Bench:
             self._progress.advance(line)
             self.figures |= {name: round(value, 1) for name, value in result.items()}
 
+    def watching(self) -> None:
+        """A redraw of `watch` beside many rollouts and routers."""
+        line = self._line(f"watch {watching.ROLLOUTS} rollouts", REDRAWS + 1)
+        for result in watching.measure(REDRAWS):
+            self._progress.advance(line)
+            self.figures |= {name: round(value, 1) for name, value in result.items()}
+
 
 def _p99(ascending: list[float]) -> float:
     return ascending[min(len(ascending) - 1, len(ascending) * 99 // 100)]
@@ -188,6 +197,7 @@ def main() -> None:
         bench = Bench(broker.bootstrap_servers, progress)
         bench.routing()
         bench.judging()
+        bench.watching()
         bench.throughput()
         bench.backtest()
         bench.end_to_end()

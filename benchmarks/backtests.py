@@ -19,7 +19,8 @@ from tradecanary.backtesting.backtest import backtest
 from tradecanary.backtesting.warm_up import warm_up
 from tradecanary.operator import Operator
 from tradecanary.processors.aggregation.fastest import fastest_fold
-from tradecanary.processors.decision.policy import Policy, RolloutSpec, canonical_json
+from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.runtime.aggregation_task import AggregationTask
 from tradecanary.processors.runtime.decision_task import DecisionTask
 from tradecanary.processors.runtime.kafka_log import KafkaLog

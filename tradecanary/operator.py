@@ -6,7 +6,7 @@ Reads topics only and writes `commands` and `kill-switch`; the decider answers i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from tradecanary.processors.runtime.decision_recovery import recover
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, encode
-from tradecanary.schemas.decisions import Decision
+from tradecanary.schemas.decisions import Decision, DecisionKind
 from tradecanary.schemas.execution import Mode
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.partitioning import partition_of
@@ -44,6 +44,31 @@ class KillAnswer:
     obeying: int
 
 
+def is_refusal(decision: Decision) -> bool:
+    """Return whether the answer to a command was that nothing changes."""
+    return decision.kind is DecisionKind.HOLD and "; refused: " in decision.reason
+
+
+class DecisionTail:
+    """The decisions of one partition, from the oldest that is kept, as they are written."""
+
+    def __init__(self, log: Log, partition: int) -> None:
+        """Begin with the oldest decision that is kept."""
+        self._log = log
+        self._place = TopicPartition(DECISIONS.name, partition)
+        self._next = log.start_offset(self._place)
+
+    def skip(self) -> None:
+        """Leave out what is there by now."""
+        self._next = self._log.end_offset(self._place)
+
+    def poll(self) -> Iterator[Decision]:
+        """Yield the decisions written since the last call, oldest first."""
+        for record in self._log.read(self._place, self._next):
+            self._next = record.offset + 1
+            yield decode(Decision, record.value)
+
+
 class Operator:
     """One person's hands on the pipeline."""
 
@@ -60,29 +85,29 @@ class Operator:
 
         `wait` lets so many seconds pass.
         """
+        self.log = log
+        self.now_us = now_us
+        self.wait = wait
         self._new_id = new_id
-        self._log = log
         self._append = append
-        self._now_us = now_us
-        self._wait = wait
 
     def states(self) -> Iterator[PartitionState]:
         """Yield the decider's state of every control partition, as of its last recorded look."""
-        for number in range(self._log.partitions(COMMANDS.name)):
-            yield recover(self._log, number).state
+        for number in range(self.log.partitions(COMMANDS.name)):
+            yield recover(self.log, number).state
 
     def state_of(self, strategy: str) -> tuple[PartitionState, StrategyState | None]:
         """Return the state of the strategy's partition, and the strategy's if it is known."""
-        state = recover(self._log, self._partition(strategy)).state
+        state = recover(self.log, self._partition(strategy)).state
         return state, state.strategies.get(strategy)
 
     def decisions(self, strategy: str) -> Iterator[Decision]:
-        """Yield the strategy's decisions, oldest first, as far as the topic keeps them."""
-        place = TopicPartition(DECISIONS.name, self._partition(strategy))
-        for record in self._log.read(place, self._log.start_offset(place)):
-            decision = decode(Decision, record.value)
-            if decision.strategy == strategy:
-                yield decision
+        """Return the strategy's decisions, oldest first, as far as the topic keeps them."""
+        return (one for one in self.tail(strategy).poll() if one.strategy == strategy)
+
+    def tail(self, strategy: str) -> DecisionTail:
+        """Return the decisions of the strategy's partition, to be followed."""
+        return DecisionTail(self.log, self._partition(strategy))
 
     def orders_per_s(self, strategy: str) -> float | None:
         """Return the strategy's LIVE orders a second in the last minutes of `metrics`.
@@ -90,9 +115,9 @@ class Operator:
         None when fewer than three seconds with orders are recorded there.
         """
         place = TopicPartition(METRICS.name, self._partition(strategy))
-        start = max(self._log.start_offset(place), self._log.end_offset(place) - _RATE_RECORDS)
+        start = max(self.log.start_offset(place), self.log.end_offset(place) - _RATE_RECORDS)
         orders: Counter[int] = Counter()
-        for record in self._log.read(place, start):
+        for record in self.log.read(place, start):
             for partial in decode(MetricsBatch, record.value).partials:
                 if partial.strategy == strategy and partial.mode is Mode.LIVE:
                     orders[partial.cohort_us] += partial.orders
@@ -112,46 +137,61 @@ class Operator:
         timeout_s: float = 10.0,
     ) -> Decision | None:
         """Send a command; return the decision that answers it, None when none came in time."""
-        command = Command(
-            id=self._new_id(),
-            strategy=strategy,
+        return self.commands(
+            (strategy,),
+            kind,
             actor=actor,
-            time_us=self._now_us(),
-            kind=kind,
-            arguments=arguments,
             reason=reason,
-        )
-        place = TopicPartition(DECISIONS.name, self._partition(strategy))
-        start = self._log.end_offset(place)
-        self._append(COMMANDS.name, strategy.encode(), encode(command))
-        deadline_us = self._now_us() + round(timeout_s * US_PER_S)
+            arguments=arguments,
+            timeout_s=timeout_s,
+        )[strategy]
+
+    def commands(
+        self,
+        strategies: Iterable[str],
+        kind: CommandKind,
+        *,
+        actor: str,
+        reason: str,
+        arguments: str = "{}",
+        timeout_s: float = 10.0,
+    ) -> dict[str, Decision | None]:
+        """Send the same command to many strategies at once; return each one's answer, as above."""
+        ids = {name: self._new_id() for name in strategies}
+        answers: dict[str, Decision | None] = dict.fromkeys(ids)
+        tails = [DecisionTail(self.log, n) for n in {self._partition(name) for name in ids}]
+        for tail in tails:
+            tail.skip()
+        for name, identity in ids.items():
+            now_us = self.now_us()
+            command = Command(identity, name, actor, now_us, kind, arguments, reason)
+            self._append(COMMANDS.name, name.encode(), encode(command))
+        deadline_us = self.now_us() + round(timeout_s * US_PER_S)
         while True:
-            for record in self._log.read(place, start):
-                start = record.offset + 1
-                decision = decode(Decision, record.value)
-                if decision.command_id == command.id:
-                    return decision
-            if self._now_us() >= deadline_us:
-                return None
-            self._wait(_POLL_S)
+            for decision in (one for tail in tails for one in tail.poll()):
+                if ids.get(decision.strategy) == decision.command_id:
+                    answers[decision.strategy] = decision
+            if None not in answers.values() or self.now_us() >= deadline_us:
+                return answers
+            self.wait(_POLL_S)
 
     def switch(
         self, strategy: str, *, killed: bool, actor: str, reason: str, timeout_s: float = 5.0
     ) -> KillAnswer:
         """Write the kill switch of `strategy` (or `*`); return who obeys after `timeout_s`."""
-        kill = KillSwitch(strategy, killed, actor, self._now_us(), reason)
+        kill = KillSwitch(strategy, killed, actor, self.now_us(), reason)
         places = [
             TopicPartition(ROUTER_STATUS.name, number)
-            for number in range(self._log.partitions(ROUTER_STATUS.name))
+            for number in range(self.log.partitions(ROUTER_STATUS.name))
         ]
-        starts = {place: self._log.end_offset(place) for place in places}
+        starts = {place: self.log.end_offset(place) for place in places}
         self._append(KILL_SWITCH.name, strategy.encode(), encode(kill))
         newest: dict[str, bool] = {}
-        deadline_us = self._now_us() + round(timeout_s * US_PER_S)
-        while self._now_us() < deadline_us:
-            self._wait(_POLL_S)
+        deadline_us = self.now_us() + round(timeout_s * US_PER_S)
+        while self.now_us() < deadline_us:
+            self.wait(_POLL_S)
             for place in places:
-                for record in self._log.read(place, starts[place]):
+                for record in self.log.read(place, starts[place]):
                     starts[place] = record.offset + 1
                     self._note(newest, record.value, strategy)
             if newest and all(state == killed for state in newest.values()):
@@ -167,4 +207,4 @@ class Operator:
             newest[f"{status.strategy}/{status.router}"] = status.killed
 
     def _partition(self, strategy: str) -> int:
-        return partition_of(strategy.encode(), self._log.partitions(COMMANDS.name))
+        return partition_of(strategy.encode(), self.log.partitions(COMMANDS.name))

@@ -41,6 +41,40 @@ def strategy_view(partition: PartitionState, strategy: StrategyState, now_us: in
     }
 
 
+def line_view(partition: PartitionState, strategy: StrategyState) -> View:
+    """Return what a list shows of a strategy with a rollout: little, so that many take no time."""
+    rollout = strategy.rollout
+    if rollout is None:
+        raise AssertionError("only a rollout has a line")
+    ended = rollout.status in ENDED
+    until_us = rollout.ended_at_us if ended else partition.recorded_at_us
+    routers = _routers(strategy, partition.recorded_at_us)
+    ramp, index = rollout.spec.policy.ramp, rollout.phase.index
+    return {
+        "strategy": strategy.strategy,
+        "rollout": rollout.spec.rollout,
+        "status": rollout.status.value,
+        "phase": index + 1,
+        "phases": len(ramp),
+        "phase_name": ramp[index].name,
+        "set_weight_bp": set_weight_bp(strategy, rollout),
+        "actual_weight_bp": actual_weight_bp(rollout),
+        "canary_orders": rollout.canary.orders,
+        "routers_heard": routers["heard"],
+        "routers_following": routers["following"],
+        "running_s": _running_s(rollout, until_us),
+        "hold": rollout.hold_reason if rollout.hold else None,
+        "killed": strategy.killed,
+        "frozen": strategy.frozen or None,
+        "outcome": rollout.outcome or None,
+    }
+
+
+def _running_s(rollout: Rollout, until_us: int) -> int:
+    begun = rollout.started_at_us >= 0
+    return (until_us - rollout.started_at_us) // US_PER_S if begun else 0
+
+
 def _routers(strategy: StrategyState, now_us: int) -> View:
     statuses = heard(strategy, now_us)
     return {
@@ -56,7 +90,6 @@ def _routers(strategy: StrategyState, now_us: int) -> View:
 def _rollout(strategy: StrategyState, rollout: Rollout, now_us: int) -> View:
     ended = rollout.status in ENDED
     until_us = rollout.ended_at_us if ended else now_us
-    begun = rollout.started_at_us >= 0
     stable, canary = rollout.stable.evidence(STABLE), rollout.canary.evidence(CANARY)
     judgement = judge(rollout)
     found = check_guards(GuardInput(strategy, rollout, now_us))
@@ -66,7 +99,7 @@ def _rollout(strategy: StrategyState, rollout: Rollout, now_us: int) -> View:
         "stable": rollout.spec.stable,
         "canary": rollout.spec.canary,
         "policy": f"{rollout.spec.policy.name}@{rollout.spec.policy.hash[:8]}",
-        "running_s": (until_us - rollout.started_at_us) // US_PER_S if begun else 0,
+        "running_s": _running_s(rollout, until_us),
         "phase": _phase(rollout),
         "hold": rollout.hold_reason if rollout.hold else None,
         "outcome": rollout.outcome or None,

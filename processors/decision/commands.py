@@ -13,8 +13,9 @@ from dataclasses import replace
 from tradecanary.processors.decision.chain import LONGEST_TEXT, At, Cause, Changed, record
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, reissue
-from tradecanary.processors.decision.policy import PolicyProblem, RolloutSpec, read_spec
+from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.routers import attest_problem, heard
+from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments, read_spec
 from tradecanary.processors.decision.transitions import ENDED, NO_CANARY, Trigger
 from tradecanary.schemas.decisions import DecisionKind, RolloutStatus
 from tradecanary.schemas.routing import Command, CommandKind
@@ -85,13 +86,34 @@ def _start(strategy: StrategyState, command: Command, cause: Cause, at: At) -> C
         spec = read_spec(command.arguments, f"spec of command {command.id}")
     except PolicyProblem as problem:
         return refused(strategy, cause, at, str(problem))
+    known = _known(strategy, spec)
+    if known:
+        reason = f"{cause.reason}; {spec.rollout} was started before and is {known}"
+        return record(strategy, DecisionKind.HOLD, replace(cause, reason=reason), at)
     why = _cannot_start(strategy, spec)
     if why:
         return refused(strategy, cause, at, why)
     rollout = Rollout(spec=spec, starter=command.actor, created_at_us=at.now_us)
     reason = f"{cause.reason}; {spec.rollout} is PENDING: {spec.stable} -> {spec.canary}"
+    if spec.is_declared:  # without it, old commands give their decisions to the byte
+        reason += _declared(spec, command)
     strategy = replace(strategy, rollout=rollout)
     return record(strategy, DecisionKind.HOLD, replace(cause, reason=reason), at)
+
+
+def _known(strategy: StrategyState, spec: RolloutSpec) -> str:
+    """Return how the rollout stands that was started with this very spec; else an empty text."""
+    old = strategy.rollout
+    if old is not None and old.spec == spec:
+        return old.status.value
+    end = strategy.ends.get(spec.rollout)
+    return end.status.value if end is not None and end.spec_hash == spec.hash else ""
+
+
+def _declared(spec: RolloutSpec, command: Command) -> str:
+    """The chain of decisions names the spec by its hash, and says what was waived."""
+    waived = "; its limits were waived" if spec.limits_waived else ""
+    return f"; spec {hash_of_arguments(command.arguments)}{waived}"
 
 
 def _cannot_start(strategy: StrategyState, spec: RolloutSpec) -> str:
@@ -99,7 +121,7 @@ def _cannot_start(strategy: StrategyState, spec: RolloutSpec) -> str:
     if spec.strategy != strategy.strategy:
         return f"the spec is for strategy {spec.strategy}"
     if spec.rollout in strategy.past or (old and old.spec.rollout == spec.rollout):
-        return f"{spec.rollout} was started before; ids are used once"
+        return f"{spec.rollout} was started before with another spec; ids are used once"
     if old is not None and old.status not in ENDED:
         return f"{old.spec.rollout} is {old.status.value}; abort it or wait for its end"
     if vector is not None and vector.baseline != spec.stable:
@@ -184,7 +206,9 @@ def next_gate(rollout: Rollout) -> str:
 
 
 def _freeze(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
-    frozen = f"frozen by {command.actor}: {command.reason}"
+    owner = str(_arguments(command).get("owner") or "")[:LONGEST_TEXT]
+    whose = f" for {owner}" if owner else ""
+    frozen = f"frozen by {command.actor}{whose}: {command.reason}"
     return record(replace(strategy, frozen=frozen), DecisionKind.HOLD, cause, at)
 
 

@@ -1,7 +1,8 @@
 """Guards: hard limits that need no statistics; every event counts at once. A breach rolls back.
 
-Each guard is a row of GUARDS: a function that returns its comparison and sentence, or None when the
-policy sets no limit. Money is that of reported orders: an open position is not seen.
+Each guard is a row of GUARDS: a function that returns its comparison and sentence, or None when
+neither policy nor spec sets a limit. Money is that of reported orders: an open position is not
+seen.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class GuardInput:
 
     @property
     def limits(self) -> Guards:
-        """The policy's limits."""
-        return self.rollout.spec.policy.guards
+        """The limits of policy and spec, of each the stricter."""
+        return self.rollout.spec.guards
 
 
 Found = tuple[Check, str] | None

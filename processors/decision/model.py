@@ -11,7 +11,7 @@ from tradecanary.processors.decision.history import History
 from tradecanary.processors.decision.judges.judge import JudgeState
 from tradecanary.processors.decision.judges.sequential.reference import Reference
 from tradecanary.processors.decision.keyed import Keyed
-from tradecanary.processors.decision.policy import RolloutSpec
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import RolloutStatus, RouterFact, Vector
 from tradecanary.schemas.metrics import MetricsBatch
@@ -158,10 +158,19 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """How a rollout ended that another one has followed."""
+
+    spec_hash: str
+    status: RolloutStatus
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyState:
     """One strategy: its chain of decisions, its vector, its routers and its rollout.
 
-    `accounts`: stable's orders by account, before the rollout that runs.
+    `accounts`: stable's orders by account, before the rollout that runs. `past`: the ids of
+    rollouts that ended; `ends`: how, by id, where this version saw the end.
     """
 
     strategy: str
@@ -185,6 +194,7 @@ class StrategyState:
     rollout: Rollout | None = None
     answered: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
+    ends: dict[str, End] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

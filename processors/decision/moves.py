@@ -9,6 +9,7 @@ from tradecanary.processors.decision.chain import At, Cause, Changed, issue, rec
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.model import (
     Burst,
+    End,
     PhaseRun,
     RevisionFacts,
     Rollout,
@@ -34,7 +35,7 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
     rollout = replace(rollout.unheld(), status=status)
     if status in ENDED:
         rollout = replace(rollout, ended_at_us=at.now_us, outcome=cause.reason, pending={})
-        strategy = replace(strategy, past=(*strategy.past, rollout.spec.rollout)[-_PAST_ROLLOUTS:])
+        strategy = _remembered(strategy, rollout)
     match trigger:
         case Trigger.ADMIT:
             return _admit(strategy, rollout, cause, at)
@@ -53,6 +54,13 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
             return _finish(strategy, rollout, cause, at)
         case _:
             return record(replace(strategy, rollout=rollout), kind, cause, at)
+
+
+def _remembered(strategy: StrategyState, rollout: Rollout) -> StrategyState:
+    """Keep which rollouts ended, and how: ids are used once, and a START may come again."""
+    past = (*strategy.past, rollout.spec.rollout)[-_PAST_ROLLOUTS:]
+    ends = strategy.ends | {rollout.spec.rollout: End(rollout.spec.hash, rollout.status)}
+    return replace(strategy, past=past, ends={name: ends[name] for name in past if name in ends})
 
 
 def reissue(strategy: StrategyState, cause: Cause, at: At) -> Changed:

@@ -135,41 +135,6 @@ class Policy(Frozen):
         return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
 
 
-class Cell(Frozen):
-    """A cell's region and venue; `*` stands for all."""
-
-    region: Name = "*"
-    venue: Name = "*"
-
-
-class RolloutSpec(Frozen):
-    """What `start` asks for: which build replaces which, under which policy.
-
-    `unit`: what the coin is tossed for, orders or accounts, and so what is compared.
-    """
-
-    rollout: Name
-    strategy: Name
-    stable: Name
-    canary: Name
-    policy: Policy
-    unit: Literal["order", "account"] = "order"
-    scope: tuple[Cell, ...] = Field(default=(Cell(),), min_length=1, max_length=1000)
-    expected_routers: int = Field(default=1, ge=1, le=MOST)
-
-    @field_validator("policy", mode="before")
-    @classmethod
-    def _preset(cls, value: object) -> object:
-        return preset(value) if isinstance(value, str) else value
-
-    @field_validator("canary")
-    @classmethod
-    def _differs(cls, canary: str, info: Any) -> str:  # noqa: ANN401 - pydantic's own type
-        if canary == info.data.get("stable"):
-            raise ValueError("must differ from stable: the same build cannot replace itself")
-        return canary
-
-
 def canonical_json(value: object) -> str:
     """Return JSON with sorted names and no spaces: the same value gives the same text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -184,17 +149,12 @@ def preset(name: str) -> Policy:
 
 def read_policy(text: str, origin: str) -> Policy:
     """Return the policy in YAML `text`; raise PolicyProblem naming field, value and rule."""
-    policy: Policy = _validated(Policy, text, origin)
+    policy: Policy = validated(Policy, text, origin)
     return policy
 
 
-def read_spec(text: str, origin: str) -> RolloutSpec:
-    """Return the rollout spec in YAML (or JSON) `text`; raise PolicyProblem."""
-    spec: RolloutSpec = _validated(RolloutSpec, text, origin)
-    return spec
-
-
-def _validated(model: type[Any], text: str, origin: str) -> Any:  # noqa: ANN401 - a `model`
+def validated(model: type[Any], text: str, origin: str) -> Any:  # noqa: ANN401 - a `model`
+    """Return the `model` that YAML `text` describes; raise PolicyProblem, a line a field."""
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as broken:

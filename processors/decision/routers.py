@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tradecanary.processors.decision.cohorts import Horizons
 from tradecanary.processors.decision.model import Rollout, RouterSeen, StrategyState
-from tradecanary.processors.decision.policy import RolloutSpec
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.transitions import CARRYING
 from tradecanary.schemas.decisions import RouterFact
 from tradecanary.schemas.routing import BreakerState, LeaseState, RevisionCounts, RouterStatus

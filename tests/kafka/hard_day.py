@@ -177,7 +177,7 @@ def _without_decider(
     watch.until(lambda: len(watch.statuses[LAPSED]) > seen + 1, "its next statuses")
     after = watch.statuses[LAPSED][-1]
     day.followed = (newest.epoch, newest.revision), (after.epoch, after.revision)
-    day.kill_exit = pipeline.cli("kill", KILLED, "--reason", "a test").returncode
+    day.kill_exit = pipeline.cli("kill", KILLED, "--reason", "a test", "--yes").returncode
     services.stop()
     again = pipeline.services([Service(name) for name in STRATEGIES])
     before = watch.statuses[KILLED][-1].incarnation
@@ -189,7 +189,7 @@ def _without_decider(
     watch.until(lambda: len(watch.statuses[KILLED]) > seen, "one more status")
     last = watch.statuses[KILLED][-1]
     day.killed_after_restart = last.killed and not last.counts
-    day.unkill_exit = pipeline.cli("unkill", KILLED, "--reason", "a test").returncode
+    day.unkill_exit = pipeline.cli("unkill", KILLED, "--reason", "a test", "--yes").returncode
     day.woken_us = time.time_ns() // 1000
     return again
 

@@ -18,7 +18,8 @@ from confluent_kafka import Producer
 from tests.kafka.process import ROOT, Process
 from tests.kafka.services import CANARY, STABLE, Service
 from tradecanary.operator import Operator
-from tradecanary.processors.decision.policy import Policy, RolloutSpec, canonical_json
+from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.settings import load_settings
 from tradecanary.processors.runtime.topics_admin import create_topics

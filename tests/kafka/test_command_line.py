@@ -12,8 +12,9 @@ import pytest
 
 from tests.kafka.pipeline import TRADECANARY, Pipeline
 from tests.kafka.process import ROOT
+from tradecanary.cli.connection import recent_strategies
 
-OK, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 4
+OK, REFUSED, USAGE, UNREACHABLE, TIMED_OUT = 0, 1, 2, 4, 7
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,8 @@ def test_topics_are_checked_and_a_changed_count_is_refused(pipeline: Pipeline) -
 def test_a_command_without_a_canary_is_refused_in_words(pipeline: Pipeline) -> None:
     """halt, promote and abort say that there is no canary to act on, and exit 1."""
     for verb in ("halt", "promote", "abort"):
-        answer = pipeline.cli(verb, "momentum", "--reason", "a test", "--timeout", "30")
+        sure = () if verb == "halt" else ("--yes",)
+        answer = pipeline.cli(verb, "momentum", "--reason", "a test", "--timeout", "30", *sure)
 
         assert REFUSED == answer.returncode, answer.stderr
         assert "refused: there is no canary to act on" in answer.stdout
@@ -71,7 +73,7 @@ def test_start_and_status_as_json(pipeline: Pipeline, tmp_path: Path) -> None:
     spec.write_text(
         "{rollout: r1, strategy: waiting, stable: a, canary: b, policy: trading-standard}"
     )
-    started = pipeline.cli("start", str(spec), "--json", "--timeout", "30")
+    started = pipeline.cli("start", str(spec), "--no-limits", "--json", "--timeout", "30")
     shown = pipeline.cli("status", "waiting", "--json")
     history = pipeline.cli("history", "waiting", "--json")
 
@@ -89,14 +91,61 @@ def test_start_and_status_as_json(pipeline: Pipeline, tmp_path: Path) -> None:
     assert "r1" == json.loads(history.stdout.splitlines()[0])["rollout"]
 
 
+def test_a_rollout_is_listed_watched_and_waited_for(pipeline: Pipeline, tmp_path: Path) -> None:
+    """`list`, `watch --once` and `wait` on one that is PENDING; START again changes nothing."""
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("{rollout: w1, strategy: watched, stable: a, canary: b, policy: steps}")
+    refused = pipeline.cli("start", str(spec))
+    started = pipeline.cli("start", str(spec), "--no-limits", "--timeout", "30")
+    again = pipeline.cli("start", str(spec), "--no-limits", "--timeout", "30")
+    listed = pipeline.cli("list", "--json")
+    watched = pipeline.cli("watch", "watched", "--once", "--json")
+    shown = pipeline.cli("watch", "--once")
+    waited = pipeline.cli("wait", "watched", "--until", "promoted", "--timeout", "1")
+
+    assert (REFUSED, True) == (refused.returncode, "limits: is missing" in refused.stderr)
+    assert OK == started.returncode == again.returncode, started.stderr
+    assert "its limits were waived" in started.stdout
+    assert "w1 was started before and is PENDING" in again.stdout
+    lines = {line["strategy"]: line for line in map(json.loads, listed.stdout.splitlines())}
+    assert ("w1", "PENDING") == (lines["watched"]["rollout"], lines["watched"]["status"])
+    view = json.loads(watched.stdout)
+    assert "PENDING" == view["rollout"]["status"]
+    assert {"budget", "rows", "e_limit"} <= set(view["rollout"])
+    assert "◌ PENDING" in shown.stdout
+    assert (TIMED_OUT, True) == (waited.returncode, "w1 is PENDING after 1 s" in waited.stderr)
+
+
+def test_all_are_frozen_and_thawed(pipeline: Pipeline) -> None:
+    """Every strategy that the decider knows answers, one line each."""
+    by_name = pipeline.cli("freeze", "cold", "--reason", "a test", "--timeout", "30")
+    every = pipeline.cli("freeze", "--all", "--reason", "a test", "--timeout", "30")
+    over = pipeline.cli("unfreeze", "--all", "--reason", "a test", "--yes", "--timeout", "30")
+
+    assert OK == by_name.returncode == every.returncode == over.returncode, every.stderr
+    assert any(line.startswith("cold: ") for line in every.stdout.splitlines())
+    assert every.stdout.count("freeze by ") == over.stdout.count("unfreeze by ")
+
+
+def test_names_are_completed(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strategies with decisions are known to the shell."""
+    pipeline.cli("freeze", "complete-me", "--reason", "a test", "--timeout", "30")
+    for name, value in pipeline.environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert "complete-me" in recent_strategies(500, 30.0)
+
+
 def test_wrong_settings_and_unreachable_brokers_are_said_at_once() -> None:
-    """An unknown setting exits 2 and lists the known ones; no broker exits 4 in one sentence."""
+    """An unknown setting exits 2 and lists the known ones; no broker exits 4 and says so."""
     wrong = _cli({"TRADECANARY_FOO": "1"}, "status")
     away = _cli({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "status")
 
     assert (USAGE, True) == (wrong.returncode, "TRADECANARY_SLOT" in wrong.stderr)
     assert UNREACHABLE == away.returncode
-    assert away.stderr.startswith("Kafka at 127.0.0.1:1 did not answer")
+    *waits, answer = away.stderr.splitlines()
+    assert answer.startswith("Kafka at 127.0.0.1:1 did not answer")
+    assert waits in ([], ["waiting for Kafka at 127.0.0.1:1 ..."])
 
 
 def _cli(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

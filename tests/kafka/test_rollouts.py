@@ -103,6 +103,23 @@ def test_processes_end_in_good_order(day: Day) -> None:
     assert ended == day.exits
 
 
+def test_the_ends_are_waited_for_listed_and_watched(day: Day) -> None:
+    """`wait` exits 0 for a promotion and 5 for a roll-back; `list` and `watch` have all twelve."""
+    assert day.pipeline is not None
+    cli = day.pipeline.cli
+    faulty = FAULTY[0].strategy
+    codes = [cli("wait", name, "--timeout", "5").returncode for name in (PROMOTED, faulty)]
+    lines = [json.loads(line) for line in cli("list", "--json").stdout.splitlines()]
+    (view,) = map(json.loads, cli("watch", "weighed", "--once", "--json").stdout.splitlines())
+
+    assert [0, 5] == codes
+    ends = {line["strategy"]: line["status"] for line in lines}
+    assert {PROMOTED, SECOND} == {name for name, end in ends.items() if end == "PROMOTED"}
+    assert len(FAULTY) + 1 == sum(end == "ROLLED_BACK" for end in ends.values())
+    assert "worse" in {row["state"] for row in view["rollout"]["rows"]}
+    assert "ROLL_BACK" == view["decisions"][-1]["kind"]
+
+
 def test_a_judged_rollout_is_explained_and_planned_from_its_topics(day: Day) -> None:
     """`explain`, `status` and `plan --strategy` read what the day left behind."""
     assert day.pipeline is not None

@@ -37,7 +37,10 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A command; `again`: the last one comes once more. No arguments: those that fit."""
+    """A command; `again`: the last one comes once more. No arguments: those that fit.
+
+    `same` as arguments: those of the strategy's last START, under a new command.
+    """
 
     kind: CommandKind
     strategy: str
@@ -97,12 +100,23 @@ COMMANDS = st.builds(
     strategy=st.sampled_from([STRATEGIES[0], *STRATEGIES]),
     actor=st.sampled_from(["ana", "bob"]),
     arguments=st.sampled_from(
-        ["", "", "", "{}", "{", "[1]", '{"gate": "half"}', '{"gate": "start"}', '{"gate": 3}']
+        [
+            "",
+            "",
+            "",
+            "same",
+            "{}",
+            "{",
+            "[1]",
+            '{"gate": "half"}',
+            '{"gate": "start"}',
+            '{"gate": 3}',
+        ]
     ),
-    policy=st.integers(0, 5),
+    policy=st.integers(0, 6),
     again=st.sampled_from([False, False, False, True]),
 )
-BEGINS = st.none() | st.integers(0, 5)
+BEGINS = st.none() | st.integers(0, 6)
 _OUTRANKED = (CommandKind.INCREASE, CommandKind.ABORT)
 KINDS = st.sampled_from([_OUTRANKED, (CommandKind.FREEZE,)]) | st.sampled_from(
     [
@@ -158,6 +172,16 @@ _QUICK: dict[str, object] = {
     "max_duration_s": 60,
     "max_pending_s": 30,
 }
+LIMITS: dict[str, object] = {
+    "max_instruments": 1,
+    "price_collar_pct": 5,
+    "max_order_value": 10_000,
+    "max_orders": 1_000_000,
+    "max_position": 100_000,
+    "max_venues": 3,
+}
+"""Predefined limits that no test reaches."""
+_OF_SPEC = ("unit", "scope", "owner", "budget", "limits")
 _CHANGES: tuple[dict[str, object], ...] = (
     {},
     {"guards": {"error_burst": 2, "loss_budget": 500, "max_orders": 900, "vanished_orders": 9}},
@@ -165,13 +189,14 @@ _CHANGES: tuple[dict[str, object], ...] = (
     {"criteria": "roll_back", "watch_s": 0, "max_duration_s": 20},
     {"unit": "account", "scope": [{"region": "us"}, {"region": "eu", "venue": "XLON"}]},
     {"data": {"stale_hold_s": 2, "stale_roll_back_s": 9, "missing_roll_back_pct": 5}},
+    {"owner": "desk", "budget": 700, "limits": LIMITS | {"max_orders": 900}},
 )
 
 
 def spec(rollout: str, strategy: str, builds: tuple[str, str], policy: int) -> dict[str, object]:
     """Return the SPEC of a rollout under one of the quick policies."""
     changes = dict(_CHANGES[policy])
-    own = {name: changes.pop(name) for name in ("unit", "scope") if name in changes}
+    own = {name: changes.pop(name) for name in _OF_SPEC if name in changes}
     stable, canary = builds
     made = {"rollout": rollout, "strategy": strategy, "stable": stable, "canary": canary}
     return {**made, **own, "policy": _QUICK | changes}

@@ -27,7 +27,8 @@ from tradecanary.processors.decision.judges.sequential.reference import (
     MeasureReference,
     Reference,
 )
-from tradecanary.processors.decision.policy import RolloutSpec, preset
+from tradecanary.processors.decision.policy import preset
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import VariantEvidence
 from tradecanary.schemas.units import CANARY, STABLE

@@ -17,7 +17,8 @@ from tradecanary.backtesting.grid import LOOK_US, Backtested, look_times, observ
 from tradecanary.backtesting.looked import Looked
 from tradecanary.backtesting.record import Record
 from tradecanary.backtesting.routed import routed
-from tradecanary.processors.decision.policy import Policy, RolloutSpec
+from tradecanary.processors.decision.policy import Policy
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.schemas.decisions import Decision, DecisionKind, RolloutStatus
 from tradecanary.schemas.units import CANARY, STABLE, US_PER_S
 

@@ -128,7 +128,7 @@ class DecisionMachine(RuleBasedStateMachine):
             kills=tuple(KillSwitch(_FIRST, killed, actor, 0, "") for killed in kills),
         )
 
-    @rule(policy=st.integers(0, 5), resumes=st.booleans())
+    @rule(policy=st.integers(0, 6), resumes=st.booleans())
     def begin(self, policy: int, *, resumes: bool) -> None:
         """Put an end to what holds, and start a rollout that the routers can carry."""
         self.routers[_FIRST] = Router("g1", BUILDS)
@@ -212,6 +212,8 @@ class DecisionMachine(RuleBasedStateMachine):
             return next(reversed(self.commands.values()))
         number = len(self.commands)
         arguments = ask.arguments
+        if arguments == "same":
+            arguments = self._last_start(ask.strategy)
         if ask.kind is CommandKind.START and not arguments:
             known = self.state.strategies.get(ask.strategy)
             vector = known.vector if known else None
@@ -224,6 +226,14 @@ class DecisionMachine(RuleBasedStateMachine):
         )
         self.commands[command.id] = command
         return command
+
+    def _last_start(self, strategy: str) -> str:
+        starts = (
+            command.arguments
+            for command in reversed(self.commands.values())
+            if (command.kind, command.strategy) == (CommandKind.START, strategy)
+        )
+        return next(starts, "")
 
 
 def _bytes(effects: tuple[Emit, ...]) -> list[tuple[str, bytes, bytes]]:

@@ -197,7 +197,7 @@ def _do(rollout: Rollout, verb: str, strategy: str = STRATEGY) -> tuple[str, str
     def hands() -> Iterator[Operator]:
         yield rollout.world.operator
 
-    answer = perform(hands, VERBS[verb], strategy, actor="bob", reason="a drill")
+    answer = perform(hands, VERBS[verb], strategy, actor="bob", reason="a drill", every=(STRATEGY,))
     return answer.outcome, answer.text
 
 
@@ -220,6 +220,11 @@ def test_verbs_do_what_they_say_and_tell_the_answer() -> None:
     assert "approve" not in offered()
     assert "done" == _do(rollout, "freeze")[0]
     assert "unfreeze" in offered()
+    assert ("done", "unfreeze of 1 strategies: 1 done, 0 refused") == (
+        _do(rollout, "unfreeze", EVERYWHERE)
+    )
+    assert "refused" == _do(rollout, "unfreeze", EVERYWHERE)[0]
+    assert "done" == _do(rollout, "freeze", EVERYWHERE)[0]
     assert ("done", "kill of all strategies is written; 1 of 1 routers obey") == (
         _do(rollout, "kill", EVERYWHERE)
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.laws.decision_input import LIMITS
+from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.recorded_worlds import world
 from tests.simulation.worlds import CANARY_BUILD, QUICK, STABLE_BUILD, STRATEGY, Rollout
 from tests.tape import Tape
@@ -78,6 +80,34 @@ def test_who_stepped_in_and_what_came_of_it(folder: Path) -> None:
     done = [("halt", "done"), ("resume", "done"), ("abort", "done")]
     assert [*done, ("abort", "refused")] == overrides
     assert [("KILL", "dee"), ("UNKILL", "dee"), (None, "dee"), (None, "dee")] == kills
+
+
+def test_what_was_declared_and_waived_is_in_it(tmp_path: Path) -> None:
+    """Owner, limits and the hash of the SPEC, the one that the chain names; or that none were."""
+    world = trading(None, STRATEGY, "reversal")
+    for number, (name, limits) in enumerate(((STRATEGY, LIMITS), ("reversal", None))):
+        folder = tmp_path / name
+        folder.mkdir()
+        spec = spec_file(folder, strategy=name, rollout=f"r{number}", limits=limits)
+        for _ in range(2):  # the second one changes nothing, here neither
+            assert 0 == tradecanary(world, "start", spec, "--no-limits").exit_code
+    _export(world.log, tmp_path / "report")
+    rows = {row["strategy"]: row for row in _rows(tmp_path / "report", "rollouts.jsonl")}
+    specs = {row["strategy"]: row for row in _rows(tmp_path / "report", "specs.jsonl")}
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+
+    for name, waived in ((STRATEGY, False), ("reversal", True)):
+        first = next(iter(world.operator.decisions(name)))
+        found = rows[name]["spec_hash"]
+        assert f"; spec {found}" in first.reason
+        assert (found, "desk", waived) == (
+            specs[name]["spec_hash"],
+            rows[name]["owner"],
+            rows[name]["limits_waived"],
+        )
+        assert found in page
+    assert "max_position 100000" in page
+    assert ">waived<" in page
 
 
 def test_the_page_is_one_file_that_asks_nobody(folder: Path) -> None:

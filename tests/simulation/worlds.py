@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tradecanary.processors.decision.policy import Policy, RolloutSpec, canonical_json
+from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.producers.simulation.faults import parse_fault
 from tradecanary.producers.simulation.market import Market

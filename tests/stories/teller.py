@@ -2,7 +2,7 @@
 
 A story is a text file, one line a thing:
 
-    start policy=aggressive          a START command (options: policy, judge, unit, guards.X=Y)
+    start policy=aggressive          a START command (options: policy, unit, budget, guards.X=Y)
     run 70s canary.reject=5%         orders flow for 70 s of looks, one a second
     run 60s accounts=400 spread=1bp  by account: an order an account and second, accounts differ
     run 5s foreign=yes               the publisher numbers nothing
@@ -167,6 +167,7 @@ class Teller:
             "unit": options.pop("unit", "order"),
             "expected_routers": int(options.pop("routers", "1")),
         }
+        spec |= {name: options.pop(name) for name in ("budget", "owner") if name in options}
         for path, value in options.items():
             *parents, name = path.split(".")
             place = policy

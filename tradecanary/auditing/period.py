@@ -10,7 +10,8 @@ from tradecanary.auditing.chains import Chains
 from tradecanary.auditing.inputs import commands_of
 from tradecanary.processors.auditing.findings import Finding
 from tradecanary.processors.decision.chain import LONGEST_TEXT
-from tradecanary.processors.decision.policy import PolicyProblem, RolloutSpec, read_spec
+from tradecanary.processors.decision.policy import PolicyProblem
+from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments, read_spec
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
@@ -58,6 +59,11 @@ class Rollout:
     decisions: list[Decision] = field(default_factory=list)
     approvals: list[Asked] = field(default_factory=list)
     overrides: list[Asked] = field(default_factory=list)
+
+    @property
+    def spec_hash(self) -> str | None:
+        """Return the SHA-256 of the start command's arguments, None when it is not kept."""
+        return hash_of_arguments(self.start.arguments) if self.start else None
 
     @property
     def outcome(self) -> Decision:

@@ -66,7 +66,11 @@ def _files(period: Period) -> dict[str, Iterable[Row]]:
     kills = [made for one in period.rollouts.values() for made in one.kills]
     return {
         "rollouts.jsonl": map(rollout_row, rollouts),
-        "specs.jsonl": [one.spec.model_dump(mode="json") for one in rollouts if one.spec],
+        "specs.jsonl": [
+            one.spec.model_dump(mode="json") | {"spec_hash": one.spec_hash}
+            for one in rollouts
+            if one.spec
+        ],
         **{name: map(_asked_row, asked) for name, asked in by_kind.items()},
         "kills.jsonl": [
             *(_decision_row(made) for made in kills),
@@ -87,6 +91,9 @@ def rollout_row(one: Rollout) -> Row:
         "canary": one.spec.canary if one.spec else None,
         "policy": one.spec.policy.name if one.spec else None,
         "policy_hash": last.policy_hash,
+        "spec_hash": one.spec_hash,
+        "owner": one.spec.owner if one.spec else None,
+        "limits_waived": one.spec.limits_waived if one.spec else None,
         "starter": one.start.actor if one.start else None,
         "start_reason": one.start.reason if one.start else None,
         "status": last.status.value,

@@ -9,7 +9,8 @@ from typing import Any
 from tradecanary import trail
 from tradecanary.auditing.period import Asked, Period, Rollout
 from tradecanary.page import page, table
-from tradecanary.processors.decision.policy import Phase, RolloutSpec
+from tradecanary.processors.decision.policy import Phase
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.schemas.decisions import Decision, RolloutStatus
 from tradecanary.schemas.routing import CommandKind
 from tradecanary.schemas.units import CANARY, STABLE
@@ -166,7 +167,10 @@ def _facts(one: Rollout) -> list[tuple[str, str]]:
             ("routed by", f"{spec.unit}, cells {cells}"),
             ("policy", f"{policy.name}, hash {last.policy_hash}"),
             ("judge", _said(policy.judge.model_dump(mode="json"))),
-            ("guards", _said(policy.guards.model_dump(mode="json"))),
+            ("guards", _said(spec.guards.model_dump(mode="json"))),
+            ("owner", spec.owner or "none declared"),
+            ("limits", _limits(spec)),
+            ("spec", f"hash {one.spec_hash}"),
             ("approvals asked for", ", ".join(gates) or "none"),
         ]
     else:
@@ -177,6 +181,13 @@ def _facts(one: Rollout) -> list[tuple[str, str]]:
     ]
     rows += [("kills", call) for call in calls] or [("kills", "none")]
     return rows
+
+
+def _limits(spec: RolloutSpec) -> str:
+    """What was declared; of it the guards hold the canary to orders, notional and budget."""
+    if spec.limits is not None:
+        return _said(spec.limits.model_dump(mode="json"))
+    return "waived" if spec.limits_waived else "none declared"
 
 
 def _said(values: dict[str, Any]) -> str:

@@ -24,7 +24,8 @@ from tradecanary.processors.auditing.chain import Chain
 from tradecanary.processors.auditing.findings import Finding, What
 from tradecanary.processors.auditing.orders import order_of
 from tradecanary.processors.auditing.support import ALWAYS
-from tradecanary.processors.decision.policy import PolicyProblem, read_spec
+from tradecanary.processors.decision.policy import PolicyProblem
+from tradecanary.processors.decision.spec import read_spec
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode

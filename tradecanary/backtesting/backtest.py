@@ -16,8 +16,9 @@ from tradecanary.backtesting.result import GRID, RECORDED_LOOKS, Backtest, Polic
 from tradecanary.backtesting.routed import Routed, routed
 from tradecanary.backtesting.topic import live_decisions, read_topic
 from tradecanary.processors.decision.cohorts import Horizons
-from tradecanary.processors.decision.policy import Policy, RolloutSpec, preset, read_policy
+from tradecanary.processors.decision.policy import Policy, preset, read_policy
 from tradecanary.processors.decision.ramps import RAMPS
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.runtime.log import Log
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.partitioning import partition_of

@@ -7,19 +7,25 @@ import typer
 from tradecanary.cli import (
     alerts,
     backtest,
+    completion,
     dashboard,
     demo,
     explain,
+    freeze,
     history,
+    listing,
     operate,
     plan,
     policy,
     replay,
     report,
     run,
+    start,
     status,
     topics,
     verify,
+    waiting,
+    watch,
 )
 
 app = typer.Typer(
@@ -35,9 +41,12 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(run.app, name="run")
-app.command()(operate.start)
+app.command()(start.start)
+app.command("list")(listing.list_rollouts)
 app.command()(status.status)
+app.command()(watch.watch)
 app.command()(dashboard.dashboard)
+app.command()(waiting.wait)
 app.command()(history.history)
 app.command()(explain.explain)
 app.command()(verify.verify)
@@ -45,6 +54,8 @@ app.command()(report.report)
 for _name, _command in operate.VERBS.items():
     app.command(_name)(_command)
 app.command()(operate.approve)
+app.command()(freeze.freeze)
+app.command()(freeze.unfreeze)
 app.command()(operate.kill)
 app.command()(operate.unkill)
 app.command()(replay.replay)
@@ -52,3 +63,4 @@ app.command()(backtest.backtest)
 app.command("plan")(plan.plan_command)
 app.add_typer(policy.app, name="policy")
 app.add_typer(alerts.app, name="alerts")
+app.command()(completion.completion)

@@ -8,23 +8,26 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 import typer
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from tradecanary.cli.output import Exit, fail
+from tradecanary.cli.output import Exit, fail, saying
 from tradecanary.operator import Operator
 from tradecanary.processors.runtime.kafka_log import KafkaLog
-from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.processors.runtime.log import Log, Unavailable
 from tradecanary.processors.runtime.settings import (
     SERVERS,
     Settings,
     SettingsError,
     load_settings,
 )
+from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.partitioning import partition_of
+from tradecanary.schemas.topics import DECISIONS, ROUTER_STATUS
 
 Connection = Annotated[
     str | None,
@@ -53,13 +56,31 @@ def _reach(settings: Settings) -> dict[str, Any]:
     return {**settings.connection(), "log_level": 0}
 
 
+_ELSEWHERE: ContextVar[Operator | None] = ContextVar("_ELSEWHERE", default=None)
+
+
 @contextmanager
-def reading(servers: str | None) -> Iterator[KafkaLog]:
+def working_on(operator: Operator) -> Iterator[None]:
+    """Let the commands called within work through `operator`: on a log in memory, say."""
+    token = _ELSEWHERE.set(operator)
+    try:
+        yield
+    finally:
+        _ELSEWHERE.reset(token)
+
+
+@contextmanager
+def reading(servers: str | None) -> Iterator[Log]:
     """Yield the log to read from; leaves with UNREACHABLE when no broker answers."""
+    elsewhere = _ELSEWHERE.get()
+    if elsewhere is not None:
+        yield elsewhere.log
+        return
     settings = settings_of(servers)
     reach = _reach(settings)
     try:
-        AdminClient(reach).list_topics(timeout=_REACH_S)
+        with saying(f"waiting for Kafka at {settings.bootstrap_servers}"):
+            AdminClient(reach).list_topics(timeout=_REACH_S)
         yield log_on(settings)
     except (Unavailable, KafkaException) as away:
         fail(
@@ -72,11 +93,15 @@ def reading(servers: str | None) -> Iterator[KafkaLog]:
 @contextmanager
 def connected(servers: str | None) -> Iterator[Operator]:
     """Yield an operator on Kafka; leaves with UNREACHABLE when no broker answers."""
+    elsewhere = _ELSEWHERE.get()
+    if elsewhere is not None:
+        yield elsewhere
+        return
     with reading(servers) as log:
         yield operator_on(settings_of(servers), log)
 
 
-def operator_on(settings: Settings, log: KafkaLog) -> Operator:
+def operator_on(settings: Settings, log: Log) -> Operator:
     """Return an operator that reads `log` and writes to the Kafka of `settings`."""
     writer = _Writer(_reach(settings), settings.topic_prefix, log)
     return Operator(
@@ -93,6 +118,24 @@ def log_on(settings: Settings) -> KafkaLog:
     return KafkaLog(_reach(settings), prefix=settings.topic_prefix)
 
 
+def recent_strategies(records: int, patience_s: float) -> set[str]:
+    """Return whose decisions and routers are among the newest `records` of each partition.
+
+    Raises SettingsError, Unavailable and KafkaException.
+    """
+    settings = load_settings(os.environ)
+    reach = _reach(settings)
+    AdminClient(reach).list_topics(timeout=patience_s)
+    log = log_on(settings)
+    found = set()
+    for topic in (DECISIONS.name, ROUTER_STATUS.name):
+        for number in range(log.partitions(topic)):
+            place = TopicPartition(topic, number)
+            start = max(log.start_offset(place), log.end_offset(place) - records)
+            found |= {(record.key or b"").decode() for record in log.read(place, start)}
+    return found - {""}
+
+
 def said(away: Exception) -> str:
     """Return what the client said, in its words alone."""
     error = away.args[0] if away.args else away
@@ -102,7 +145,7 @@ def said(away: Exception) -> str:
 class _Writer:
     """Appends single records and waits until the broker has them."""
 
-    def __init__(self, reach: Mapping[str, Any], prefix: str, log: KafkaLog) -> None:
+    def __init__(self, reach: Mapping[str, Any], prefix: str, log: Log) -> None:
         self._prefix = prefix
         self._log = log
         self._producer = Producer(

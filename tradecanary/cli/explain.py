@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from tradecanary.cli.completion import strategies
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.explained import explained, explained_json
-from tradecanary.cli.output import Exit, fail, out, say_json
+from tradecanary.cli.output import Exit, fail, out, say_json, saying
 
 
 def explain(
@@ -17,6 +18,7 @@ def explain(
         typer.Argument(
             metavar="STRATEGY[/NUMBER]",
             help="A decision by its number in the strategy's chain; without one the newest.",
+            autocompletion=strategies,
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,  # noqa: FBT002
@@ -32,7 +34,7 @@ def explain(
     Example: tradecanary explain momentum/3
     """
     strategy, number = _parsed(decision)
-    with connected(bootstrap_servers) as operator:
+    with connected(bootstrap_servers) as operator, saying("reading decisions"):
         decisions = list(operator.decisions(strategy))
     if not decisions:
         fail(f"no decision was ever made for strategy {strategy!r}", Exit.REFUSED)

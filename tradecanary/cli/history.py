@@ -10,13 +10,14 @@ from rich.text import Text
 from tradecanary import trail
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
-from tradecanary.cli.output import Exit, fail, out, say_json
+from tradecanary.cli.options import Strategy
+from tradecanary.cli.output import Exit, fail, out, say_json, saying
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the decisions as JSON lines.")]
 
 
 def history(
-    strategy: Annotated[str, typer.Argument(help="The strategy, as its services name it.")],
+    strategy: Strategy,
     json: _Json = False,  # noqa: FBT002
     bootstrap_servers: Connection = None,
 ) -> None:
@@ -24,7 +25,7 @@ def history(
 
     Example: tradecanary history momentum
     """
-    with connected(bootstrap_servers) as operator:
+    with connected(bootstrap_servers) as operator, saying("reading decisions"):
         decisions = list(operator.decisions(strategy))
     if not decisions:
         fail(f"no decision was ever made for strategy {strategy!r}", Exit.REFUSED)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any, NoReturn
 
@@ -20,13 +23,32 @@ err = Console(
 
 
 class Exit(IntEnum):
-    """Exit codes; the same in all commands."""
+    """Exit codes; the same in all commands.
+
+    ROLLED_BACK, HALTED and TIMED_OUT come from what waits for the end of a rollout; OK is then
+    that it was promoted.
+    """
 
     OK = 0
     REFUSED = 1
     USAGE = 2
     NO_ANSWER = 3
     UNREACHABLE = 4
+    ROLLED_BACK = 5
+    HALTED = 6
+    TIMED_OUT = 7
+
+
+@contextmanager
+def saying(what: str, after_s: float = 0.7) -> Iterator[None]:
+    """Say on stderr what a command waits for, when it takes longer than a person expects."""
+    timer = threading.Timer(after_s, err.print, (f"{what} ...",), {"style": "dim", "markup": False})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def say_json(value: object) -> None:

@@ -147,6 +147,17 @@ def router_sim(  # noqa: PLR0913, PLR0917 - options of a simulation
     _trade(settings, seconds)
 
 
+_LIMITS = {
+    "max_instruments": 1,
+    "price_collar_pct": 5.0,
+    "max_order_value": 1_000_000,
+    "max_orders": 10_000_000,
+    "max_position": 100_000_000,
+    "max_venues": 1,
+}
+"""Wide: a simulation is not held back by them, and shows what a SPEC declares."""
+
+
 def _spec(settings: SimSettings, policy: str) -> str:
     stable, canary = strategies()
     return yaml.safe_dump(
@@ -157,6 +168,8 @@ def _spec(settings: SimSettings, policy: str) -> str:
             "canary": canary,
             "unit": settings.unit,
             "policy": policy,
+            "owner": "router-sim",
+            "limits": _LIMITS,
         },
         sort_keys=False,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
@@ -12,7 +11,18 @@ from rich.text import Text
 
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.explained import streams_table
-from tradecanary.cli.output import Exit, View, duration, fail, figure, out, percent, say_json
+from tradecanary.cli.options import MaybeStrategy
+from tradecanary.cli.output import (
+    Exit,
+    View,
+    duration,
+    fail,
+    figure,
+    out,
+    percent,
+    say_json,
+    saying,
+)
 from tradecanary.rollout_view import strategy_view
 
 _LIVE = {"PENDING": "◌", "ACTIVE": "◌", "HALTED": "॥", "WATCHING": "◌"}
@@ -21,9 +31,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON: one object a st
 
 
 def status(
-    strategy: Annotated[
-        str | None, typer.Argument(help="Only this strategy; all known ones without.")
-    ] = None,
+    strategy: MaybeStrategy = None,
     json: _Json = False,  # noqa: FBT002
     bootstrap_servers: Connection = None,
 ) -> None:
@@ -31,8 +39,8 @@ def status(
 
     Reads topics only, so it works while no decider runs. Example: tradecanary status momentum
     """
-    now_us = time.time_ns() // 1000
-    with connected(bootstrap_servers) as operator:
+    with connected(bootstrap_servers) as operator, saying("reading the decider's state"):
+        now_us = operator.now_us()
         views = [
             strategy_view(partition, known, now_us)
             for partition in operator.states()
@@ -48,6 +56,17 @@ def status(
             out.print(rendered(view))
     if not views and not json:
         out.print("No strategy is known yet. Start a rollout with: tradecanary start SPEC")
+
+
+def mark(status: str) -> Text:
+    """Return a rollout's status as people see it: a sign, and a colour once it has ended."""
+    sign = _ENDED[status][0] if status in _ENDED else _LIVE.get(status, "?")
+    return Text(f"{sign} {status}", style=style_of(status))
+
+
+def style_of(status: str) -> str:
+    """Return the colour of a rollout's status."""
+    return _ENDED[status][1] if status in _ENDED else "cyan"
 
 
 def rendered(view: View) -> RenderableType:
@@ -77,12 +96,11 @@ def rendered(view: View) -> RenderableType:
 
 
 def _rollout_rows(head: Table, rollout: View) -> None:
-    mark, style = _ENDED.get(rollout["status"], (_LIVE.get(rollout["status"], "?"), "cyan"))
     phase = rollout["phase"]
     head.add_row("Rollout:", f"{rollout['id']}   {rollout['stable']} -> {rollout['canary']}")
     head.add_row(
         "Status:",
-        Text(f"{mark} {rollout['status']}", style=style).append(
+        mark(rollout["status"]).append(
             f"   running {duration(rollout['running_s'])}   policy {rollout['policy']}", style=""
         ),
     )

@@ -70,6 +70,12 @@ class Asking:
         else:
             await self._perform(actor, reason)
 
+    def _fitting(self, verb: Verb) -> list[str]:
+        """Return the strategies for which the verb can do anything."""
+        board = self._site.board
+        views = ((name, board.view(name)) for name in board.snapshot.known)
+        return [name for name, view in views if view is not None and verb.fits(view)]
+
     async def _perform(self, actor: str, reason: str) -> None:
         verb, strategy = self._verb, self._strategy
         if self._waits:
@@ -79,7 +85,13 @@ class Asking:
         self._button.props("loading")
         try:
             answer = await run.io_bound(
-                perform, self._site.hands, verb, strategy, actor=actor, reason=reason
+                perform,
+                self._site.hands,
+                verb,
+                strategy,
+                actor=actor,
+                reason=reason,
+                every=self._fitting(verb),
             )
         finally:
             self._waits = False

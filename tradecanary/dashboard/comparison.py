@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from tradecanary.dashboard import words
 from tradecanary.dashboard.facts import View
 from tradecanary.dashboard.markup import NOTHING, Markup, tag
 from tradecanary.dashboard.parts import panel, table
 
-_STREAM_OF = {"fill rate": "fill_rate", "latency": "latency_mean", "slippage": "slippage_mean"}
-"""Measures that are a stream's own mean; the others have none, or another scale."""
+_COUNTED = {"orders", "P&L"}
 _UNBOUNDED = 1e300
 _WIDTH, _HEIGHT = 120, 16
 _ROOM = 1.15
@@ -20,66 +19,55 @@ _HEAD = ("measure", "stable", "canary", "difference", "95 % interval", "", "e-va
 
 
 def comparison(view: View) -> Markup:
-    """Return the table of measures: pooled figures, then the judge's stratified evidence."""
+    """Return the table of measures: pooled figures, then what the judge makes of them."""
     rollout = view["rollout"]
     if rollout is None:
         return NOTHING
     judge = rollout["judge"]
-    streams = {one["stream"]: one for one in judge["streams"]}
-    rows = list(_rows(view, rollout["measures"], streams))
-    note = f"{judge['kind']}: {judge['verdict'].lower()}"
-    reason = tag("p", judge["reason"], class_="sub reason")
-    if streams:
-        return panel(
-            "Measures", reason, table(_HEAD, rows, texts=(0, 7), name="measures"), note=note
-        )
-    plain = [row[:4] for row in rows]
-    return panel("Measures", reason, table(_HEAD[:4], plain, name="measures"), note=note)
+    rows = [_counted(one) for one in rollout["measures"] if one["name"] in _COUNTED]
+    rows += [_row(one) for one in rollout["rows"]]
+    return panel(
+        "Measures",
+        tag("p", judge["reason"], class_="sub reason"),
+        table(_HEAD, rows, texts=(0, 7), name="measures"),
+        note=f"{judge['kind']}: {judge['verdict'].lower()}",
+    )
 
 
-def _rows(
-    view: View, measures: Sequence[View], streams: Mapping[str, View]
-) -> Iterator[Sequence[object]]:
-    told: set[str] = set()
-    for measure in measures:
-        name, unit = measure["name"], measure["unit"]
-        pair = words.figure(measure["stable"], unit), words.figure(measure["canary"], unit)
-        stream = streams.get(_STREAM_OF.get(name, ""))
-        if stream is None:
-            counted = name in {"orders", "P&L"}
-            difference = "" if counted else words.signed(measure["difference"], unit)
-            yield name, *pair, difference, "", "", "", ""
-        else:
-            told.add(stream["stream"])
-            yield name, *pair, *judged(stream)
-        if name == "fill rate":
-            told.add("error_rate")
-            yield _errors(view, streams.get("error_rate"))
-    for stream in streams.values():
-        if stream["stream"] not in told:
-            yield stream["stream"].replace("_", " "), "", "", *judged(stream)
+def _counted(measure: View) -> Sequence[object]:
+    """Return the cells of what is counted and not judged."""
+    pair = (words.figure(measure[which], measure["unit"]) for which in ("stable", "canary"))
+    return measure["name"], *pair, "", "", "", "", ""
 
 
-def _errors(view: View, stream: View | None) -> Sequence[object]:
-    stable, canary = view["error_rates"]
-    pair = ["" if one is None else words.figure(one, "%") for one in (stable, canary)]
-    if stream is not None:
-        return "error rate", *pair, *judged(stream)
-    known = stable is not None and canary is not None
-    return "error rate", *pair, words.signed(canary - stable, "%") if known else "", "", "", "", ""
+def _row(row: View) -> Sequence[object]:
+    """Return the cells of a stream of the judge, or of a measure of the plain rules."""
+    pair = [
+        "" if row[which] is None else words.figure(row[which], row["figure_unit"])
+        for which in ("stable", "canary")
+    ]
+    name = row["name"].replace("_", " ").removesuffix(" mean")
+    if row["low"] is None:  # the plain rules draw no interval
+        effect = "" if row["difference"] is None else words.signed(row["difference"], row["unit"])
+        limit = "" if row["limit"] is None else f"limit {words.figure(row['limit'], row['unit'])}"
+        return name, *pair, effect, limit, "", "", _state(row["state"])
+    return name, *pair, *judged(row)
 
 
 def judged(stream: View) -> Sequence[object]:
     """Return a stream's cells: effect, interval as text and picture, e-value, state."""
-    text, tone = _STATES.get(stream["state"], ("◌ open", ""))
-    unit = stream["unit"]
     return (
-        words.signed(stream["effect"], unit),
+        words.signed(stream["difference"], stream["unit"]),
         f"{_end(stream['low'])} to {_end(stream['high'])}",
         picture(stream),
         stream["e_value"],
-        tag("span", text, class_=tone or None),
+        _state(stream["state"]),
     )
+
+
+def _state(state: str) -> Markup:
+    text, tone = _STATES.get(state, ("◌ open", ""))
+    return tag("span", text, class_=tone or None)
 
 
 def _end(value: float) -> str:
@@ -91,8 +79,8 @@ def picture(stream: View) -> Markup:
 
     The scale shrinks what is far (asinh), so that tolerance and interval are both to be seen.
     """
-    low, high, effect = (float(stream[end]) for end in ("low", "high", "effect"))
-    tolerance = abs(float(stream["tolerance"]))
+    low, high, effect = (float(stream[end]) for end in ("low", "high", "difference"))
+    tolerance = abs(float(stream["limit"]))
     ends = [abs(each) for each in (low, high, effect, tolerance) if abs(each) < _UNBOUNDED]
     unit = tolerance or max(ends, default=0.0) or 1.0
     reach = math.asinh(_ROOM * max(ends, default=unit) / unit) or 1.0

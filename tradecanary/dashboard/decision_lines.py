@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tradecanary import trail
 from tradecanary.dashboard import words
 from tradecanary.dashboard.comparison import judged
+from tradecanary.dashboard.facts import View
 from tradecanary.dashboard.markup import Markup, tag
 from tradecanary.dashboard.parts import kind, table
 from tradecanary.schemas.decisions import Decision, VariantEvidence
@@ -43,7 +44,7 @@ def explanation(decision: Decision) -> Markup:
     ]
     streams = stream_views(decision.evidence.streams)
     if streams:
-        rows = [(one["stream"].replace("_", " "), *judged(one)) for one in streams]
+        rows = [(one["stream"].replace("_", " "), *judged(_as_row(one))) for one in streams]
         parts.append(table(_STREAMS, rows, texts=(0, 5), name="streams of evidence"))
     if decision.evidence.checks:
         rows = [
@@ -57,6 +58,11 @@ def explanation(decision: Decision) -> Markup:
         parts.append(table(("comparison", "value", "limit"), rows, name="comparisons"))
     parts.append(tag("dl", [_fact(*each) for each in _facts(decision)], class_="facts"))
     return tag("div", parts, class_="explained")
+
+
+def _as_row(stream: View) -> View:
+    """Return a stream under the names of `watch_view`."""
+    return stream | {"difference": stream["effect"], "limit": stream["tolerance"]}
 
 
 def _figures(stable: VariantEvidence, canary: VariantEvidence) -> Markup:

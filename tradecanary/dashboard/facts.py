@@ -1,4 +1,4 @@
-"""What the pages show beyond `rollout_view`: the evidence in one figure, routers one by one, rank.
+"""What the pages show beyond `watch_view`: the evidence in one figure, routers one by one, rank.
 
 Everything is read from the decider's state; nothing is judged a second time.
 """
@@ -18,10 +18,10 @@ from tradecanary.processors.decision.judges.sequential.state import SequentialSt
 from tradecanary.processors.decision.model import PartitionState, Rollout, StrategyState
 from tradecanary.processors.decision.routers import HEARD_US
 from tradecanary.processors.decision.transitions import CARRYING, ENDED
-from tradecanary.rollout_view import strategy_view
 from tradecanary.schemas.decisions import RolloutStatus
 from tradecanary.schemas.routing import BreakerState, LeaseState, RouterStatus
 from tradecanary.schemas.units import CANARY, US_PER_S
+from tradecanary.watch_view import watch_view
 
 View = dict[str, Any]
 
@@ -124,21 +124,15 @@ def _router(
 
 
 def view_of(partition: PartitionState, strategy: StrategyState, now_us: int) -> View:
-    """Return `strategy_view` with what only the dashboard shows.
+    """Return `watch_view` with what only the dashboard shows.
 
     `looked_us`: since the decider's last look. `rank`: 0 asks for attention first.
     """
-    view = strategy_view(partition, strategy, now_us)
     rollout = strategy.rollout
-    stable, canary = (rollout.stable, rollout.canary) if rollout else (None, None)
-    return view | {
+    return watch_view(partition, strategy, (), now_us) | {
         "looked_us": max(0, now_us - partition.recorded_at_us),
         "rank": rank(strategy, now_us),
         "evidence": evidence(rollout) if rollout else None,
-        "error_rates": [
-            100 * one.errors / one.orders if one and one.orders else None
-            for one in (stable, canary)
-        ],
         "gate": _open_gate(rollout),
         "starter": rollout.starter if rollout else "",
         "started_us": rollout.started_at_us if rollout else -1,

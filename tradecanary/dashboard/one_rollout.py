@@ -27,6 +27,7 @@ def heading(view: View) -> Markup:
         f"by {view['unit']}",
         f"started by {view['starter']}",
         f"epoch {view['epoch']}",
+        *([f"owner {rollout['owner']}"] if rollout["owner"] else []),
     ]
     if view["started_us"] >= 0:
         facts.append(f"{words.moment(view['started_us'])} UTC")
@@ -94,8 +95,8 @@ def _tile(name: str, big: object, *rest: object, tone: str = "") -> Markup:
 
 def _weight_tile(view: View, rollout: View) -> Markup:
     actual = words.percent(rollout["actual_weight_bp"])
-    index, ramp = view["phase_index"], view["ramp"]
-    after = "" if index + 1 >= len(ramp) else f" · next {words.percent(ramp[index + 1][1])}"
+    ramp, following = view["ramp"], rollout["next_weight_bp"]
+    after = "" if following is None else f" · next {words.percent(following)}"
     return _tile(
         "Canary weight",
         words.percent(rollout["set_weight_bp"]),
@@ -161,12 +162,13 @@ def _budget_tile(rollout: View) -> Markup:
 
 
 def _routers_tile(view: View) -> Markup:
-    routers = view["routers"]
+    routers, left_s = view["routers"], view["lease_left_s"]
     heard, following = routers["heard"], routers["following"]
+    lease = "" if left_s is None else f" · lease {left_s:.0f} s"
     return _tile(
         "Routers",
         f"{following} of {heard}",
-        tag("p", f"follow revision {view['revision']}"),
+        tag("p", f"follow revision {view['revision']}{lease}"),
         tone="" if heard and heard == following else "warn",
     )
 
@@ -187,7 +189,7 @@ def guards(view: View) -> Markup:
     rollout = view["rollout"]
     if rollout is None:
         return NOTHING
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             joined("✖ " if guard["breached"] else "", guard["name"].replace("_", " ")),
             words.figure(guard["value"], guard["unit"]),
@@ -196,7 +198,15 @@ def guards(view: View) -> Markup:
         )
         for guard in rollout["guards"]
     ]
+    known = {guard["name"] for guard in rollout["guards"]}
+    rows += [
+        (f"canary {one['name']}", words.figure(one["used"]), "no limit", "")
+        for one in rollout["budget"]
+        if one["limit"] is None and f"{one['name']}_budget" not in known
+    ]
     parts: list[object] = [table(("guard", "used", "limit", ""), rows, name="guards")]
+    if rollout["limits_waived"]:
+        parts.append(tag("p", "started without predefined limits", class_="warn-text"))
     criteria = rollout["phase"]["criteria"]
     if criteria:
         rows = [

@@ -84,13 +84,14 @@ class Overview:
                 )
                 asking = Asking(site, identity)
                 ui.element("div").style("flex:1")
-                self._kill = _verb_button(
-                    "Kill all", lambda: asking.open(VERBS["kill"], EVERYWHERE)
-                )
-                self._kill.classes("kill")
-                self._unkill = _verb_button(
-                    "Unkill all", lambda: asking.open(VERBS["unkill"], EVERYWHERE)
-                )
+                self._all = {
+                    name: _verb_button(
+                        f"{name.capitalize()} all",
+                        lambda v=VERBS[name]: asking.open(v, EVERYWHERE),
+                    ).props(f'data-verb="{name}"')
+                    for name in ("freeze", "unfreeze", "kill", "unkill")
+                }
+                self._all["kill"].classes("kill")
             with ui.element("div").classes("list"):
                 ui.html(overview.head(), sanitize=False)
                 self._list = ui.element("div")
@@ -102,10 +103,8 @@ class Overview:
         board, snapshot = self._site.board, self._site.board.snapshot
         now_us = board.now_us()
         self._trouble.show(trouble(snapshot, now_us))
-        killed = snapshot.killed_everywhere() is not None
-        self._kill.set_visibility(not killed)
-        self._unkill.set_visibility(killed)
         views = [view for name in snapshot.known if (view := board.view(name)) is not None]
+        self._offer(views, killed=snapshot.killed_everywhere() is not None)
         shown = (str(self._group.value), str(self._text.value or ""), *map(id, views))
         if shown == self._shown and snapshot.number:
             return
@@ -118,6 +117,14 @@ class Overview:
         if newest != self._feed:
             self._feed = newest
             self._last.show(panel("Last decisions", overview.feed(newest), note="UTC"))
+
+    def _offer(self, views: list[View], *, killed: bool) -> None:
+        """Offer what can do anything; the kill of all even before a strategy is known."""
+        frozen = [bool(view["frozen"]) for view in views]
+        self._all["freeze"].set_visibility(not all(frozen))
+        self._all["unfreeze"].set_visibility(any(frozen))
+        self._all["kill"].set_visibility(not killed)
+        self._all["unkill"].set_visibility(killed)
 
     def _show_lines(self, rows: list[Markup]) -> None:
         with self._list:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
 from tradecanary.dashboard.facts import View
-from tradecanary.operator import Operator
+from tradecanary.operator import Operator, is_refusal
 from tradecanary.processors.decision.policy import canonical_json
 from tradecanary.processors.runtime.log import Unavailable
-from tradecanary.schemas.decisions import DecisionKind
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
 Hands = Callable[[], AbstractContextManager[Operator]]
@@ -73,7 +72,7 @@ VERBS = {
         Verb("freeze", "Lets nothing start or rise until unfreeze.",
              CommandKind.FREEZE, lambda view: not view["frozen"]),
         Verb("unfreeze", "Ends the freeze.",
-             CommandKind.UNFREEZE, lambda view: bool(view["frozen"])),
+             CommandKind.UNFREEZE, lambda view: bool(view["frozen"]), asks=True),
         Verb("rearm", "Re-arms the routers' breakers after an incident.",
              CommandKind.REARM, lambda view: view["revision"] > 0, asks=True),
         Verb("kill", "Stops all order flow at once, with or without a decider, until unkill.",
@@ -94,12 +93,25 @@ def named(strategy: str) -> str:
     return "all strategies" if strategy == EVERYWHERE else strategy
 
 
-def perform(hands: Hands, verb: Verb, strategy: str, *, actor: str, reason: str) -> Answer:
-    """Do it and wait for the answer; what fails is an answer too."""
+def perform(
+    hands: Hands,
+    verb: Verb,
+    strategy: str,
+    *,
+    actor: str,
+    reason: str,
+    every: Iterable[str] = (),
+) -> Answer:
+    """Do it and wait for the answer; what fails is an answer too.
+
+    `every`: the strategies that a command to all (`*`) goes to.
+    """
     try:
         with hands() as operator:
             if verb.kind is None:
                 return _switched(operator, verb, strategy, actor, reason)
+            if strategy == EVERYWHERE:
+                return _commanded_all(operator, verb.kind, sorted(every), actor, reason)
             return _commanded(operator, verb.kind, strategy, actor, reason)
     except Unavailable as away:
         return Answer(f"{verb.name} of {named(strategy)} may not be written: {away}", "silent")
@@ -117,9 +129,21 @@ def _commanded(
             "be obeyed when one runs. To stop orders without a decider: kill"
         )
         return Answer(text, "silent")
-    refused = decision.kind is DecisionKind.HOLD and "; refused: " in decision.reason
     return Answer(f"{decision.kind.value} (decision {decision.number}): {decision.reason}",
-                  "refused" if refused else "done")  # fmt: skip
+                  "refused" if is_refusal(decision) else "done")  # fmt: skip
+
+
+def _commanded_all(
+    operator: Operator, kind: CommandKind, every: Iterable[str], actor: str, reason: str
+) -> Answer:
+    answers = operator.commands(every, kind, actor=actor, reason=reason)
+    silent = sum(answer is None for answer in answers.values())
+    refused = sum(answer is not None and is_refusal(answer) for answer in answers.values())
+    done = len(answers) - silent - refused
+    text = f"{kind.value} of {len(answers)} strategies: {done} done, {refused} refused"
+    if silent:
+        return Answer(f"{text}, {silent} not answered within 10 s", "silent")
+    return Answer(text, "refused" if refused else "done")
 
 
 def _switched(operator: Operator, verb: Verb, strategy: str, actor: str, reason: str) -> Answer:

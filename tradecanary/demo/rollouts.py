@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tradecanary.processors.decision.policy import Policy, RolloutSpec, canonical_json
+from tradecanary.processors.decision.policy import Policy, canonical_json
 from tradecanary.processors.decision.ramps import RAMPS
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.producers.simulation.faults import parse_fault
 from tradecanary.producers.simulation.service import ServiceSettings
 from tradecanary.producers.simulation.synthetic import synthetic_market

@@ -12,7 +12,7 @@ from tradecanary.processors.decision.judges import thresholds
 from tradecanary.processors.decision.judges.accounts.judge import JUDGE as BY_ACCOUNT
 from tradecanary.processors.decision.judges.judge import Judge
 from tradecanary.processors.decision.judges.sequential.judge import JUDGE as BY_ORDER
-from tradecanary.processors.decision.policy import RolloutSpec
+from tradecanary.processors.decision.spec import RolloutSpec
 
 JUDGES: Mapping[tuple[str, str], Judge] = {
     ("sequential", "order"): BY_ORDER,

@@ -1,0 +1,187 @@
+"""`watch`: what it shows of a rollout, and that it draws in place."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.simulation.command_line import spec_file, tradecanary, trading
+from tests.simulation.worlds import QUICK, STRATEGY, Rollout
+from tradecanary.cli.output import Exit
+from tradecanary.cli.watch import draw, picture
+from tradecanary.cli.watched import trees
+from tradecanary.live import Live
+from tradecanary.operator import Operator
+from tradecanary.processors.decision.judges.sequential.streams import STREAMS
+from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.processors.runtime.memory_log import MemoryLog
+from tradecanary.processors.stage import LogRecord, TopicPartition
+from tradecanary.world import World
+
+_POLICY = QUICK | {"judge": {"kind": "sequential"}, "guards": {"loss_budget": 5000}}
+
+
+@cache
+def _judged() -> World:
+    """Return a world in the middle of a rollout that is judged by all streams."""
+    rollout = Rollout.begin(policy=_POLICY, warm_up_s=20)
+    rollout.world.run_for(4)
+    return rollout.world
+
+
+def _drawn(live: Live, world: World, strategy: str | None = None, height: int = 60) -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=120, height=height)
+    console.print(picture(live, strategy, world.now_us(), height))
+    return file.getvalue()
+
+
+def test_once_shows_everything_of_a_rollout() -> None:
+    """Header, phase with countdown, weights, routers, lease, budget, each stream, decisions."""
+    answer = tradecanary(_judged(), "watch", STRATEGY, "--once")
+    text = answer.stdout
+
+    assert Exit.OK == answer.exit_code
+    assert "◌ ACTIVE   phase 1/3 One   10 % -> next 50 % in " in text
+    assert "set 1,000 bp   actual " in text
+    assert "routers 1/1 acked   lease " in text
+    assert "/ 5,000   orders " in text
+    assert "e-value " in text
+    assert all(f"─ {stream.name} " in text for stream in STREAMS)
+    assert "START" in text.split("Last decisions:")[1]
+    assert "\x1b" not in text, "colours are for terminals"
+
+
+def test_json_has_the_same_facts() -> None:
+    """A row a stream with both figures, interval, e-value, limit and state; budget and lease."""
+    (line,) = tradecanary(_judged(), "watch", "--once", "--json").stdout.splitlines()
+    view = json.loads(line)
+    rows = {row["name"]: row for row in view["rollout"]["rows"]}
+    slippage = rows["slippage_mean"]
+
+    assert {stream.name for stream in STREAMS} == set(rows)
+    assert slippage["low"] < slippage["difference"] < slippage["high"]
+    assert {"stable", "canary", "e_value", "limit", "state", "canary_orders"} <= set(slippage)
+    assert 0 < view["lease_left_s"] <= 10
+    assert ["loss", "orders", "notional"] == [one["name"] for one in view["rollout"]["budget"]]
+    assert (5000, 100) == (
+        view["rollout"]["budget"][0]["limit"],
+        pytest.approx(view["rollout"]["e_limit"]),
+    )
+
+
+def test_plain_rules_have_a_row_a_measure(tmp_path: Path) -> None:
+    """The judge `thresholds` keeps no e-values: figures, the difference it weighs, its limit."""
+    world = trading()
+    tradecanary(world, "start", spec_file(tmp_path))
+    world.run_for(9)
+    (line,) = tradecanary(world, "watch", "--once", "--json").stdout.splitlines()
+    rows = {row["name"]: row for row in json.loads(line)["rollout"]["rows"]}
+
+    assert ["fill_rate", "error_rate", "latency", "slippage", "pnl"] == list(rows)
+    assert all(row["e_value"] is None for row in rows.values())
+    assert "└─ pnl" in tradecanary(world, "watch", "--once").stdout
+
+
+def test_an_end_that_nothing_bounds_is_infinite() -> None:
+    """By account an interval may be open: the largest float is not a figure to be read."""
+    (line,) = tradecanary(_judged(), "watch", "--once", "--json").stdout.splitlines()
+    view = json.loads(line)
+    view["rollout"]["rows"][0] |= {"low": -sys.float_info.max, "high": sys.float_info.max}
+    file = io.StringIO()
+    Console(file=file, width=120).print(trees([view]))
+
+    assert "[-∞, +∞]" in file.getvalue()
+
+
+def test_an_unknown_strategy_is_said() -> None:
+    """Exit code REFUSED with --once: a script must not take silence for health."""
+    answer = tradecanary(_judged(), "watch", "nobody", "--once")
+
+    assert (Exit.REFUSED, True) == (answer.exit_code, "'nobody' is not known" in answer.stderr)
+
+
+def test_what_does_not_fit_is_a_line_each(tmp_path: Path) -> None:
+    """Three strategies on ten lines: rows, and how to see one in full; on many lines: trees."""
+    world = trading(None, STRATEGY, "reversal", "spread")
+    tradecanary(world, "start", spec_file(tmp_path))
+    tradecanary(world, "start", spec_file(tmp_path, strategy="spread", rollout="s1"))
+    world.run_for(2)
+    live = Live(world.log)
+    live.refresh()
+    few, many = _drawn(live, world, height=10), _drawn(live, world, height=100)
+
+    assert few.splitlines()[0].startswith("STRATEGY")
+    assert ("r1" in few, "s1" in few, "1 more; one in full" in few) == (True, True, True)
+    assert 2 == many.count("Rollout:")
+    assert "Rollout:  r1" in _drawn(live, world, STRATEGY, height=10)
+
+
+def test_an_outage_is_said_and_outlived() -> None:
+    """While Kafka does not answer the last picture stays, with the reason above it."""
+    world, turns = Rollout.begin(policy=_POLICY, warm_up_s=20).world, 0
+
+    class Away(MemoryLog):
+        def __init__(self) -> None:
+            self.__dict__ = world.log.__dict__
+
+        def read(
+            self, partition: TopicPartition, start: int = 0, end: int | None = None
+        ) -> Iterator[LogRecord]:
+            if turns in {2, 3}:
+                raise Unavailable("no answer in 5 s")
+            return super().read(partition, start, end)
+
+    def wait(_: float) -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 5:
+            raise KeyboardInterrupt
+
+    log = Away()
+    operator = Operator(log, lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none")
+    file = io.StringIO()
+    live = Live(log)
+    live.refresh()
+    with pytest.raises(KeyboardInterrupt):
+        draw(operator, live, STRATEGY, Console(file=file, force_terminal=True, height=60))
+    inside, behind = file.getvalue().split("\x1b[?1049l")
+
+    assert (2, 5) == (inside.count("Kafka does not answer"), inside.count("Weight:"))
+    assert "Kafka does not answer" not in behind
+
+
+def test_it_draws_in_place_and_leaves_the_last_picture() -> None:
+    """On the terminal's second screen, several pictures; what was seen last stays behind."""
+    world, pictures = Rollout.begin(policy=_POLICY, warm_up_s=20).world, 0
+
+    def wait(seconds: float) -> None:
+        nonlocal pictures
+        pictures += 1
+        if pictures == 4:
+            raise KeyboardInterrupt
+        world.run_for(seconds)
+
+    operator = Operator(
+        world.log, lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none"
+    )
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=120, height=60)
+    live = Live(world.log)
+    live.refresh()
+    with pytest.raises(KeyboardInterrupt):
+        draw(operator, live, STRATEGY, console)
+    text = file.getvalue()
+    on, off = "\x1b[?1049h", "\x1b[?1049l"
+
+    assert (1, 1) == (text.count(on), text.count(off))
+    inside, behind = text.split(off)
+    assert 4 == inside.count("Weight:")
+    assert 1 == behind.count("Weight:")
