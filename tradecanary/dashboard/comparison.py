@@ -47,8 +47,8 @@ def _row(row: View) -> Sequence[object]:
         for which in ("stable", "canary")
     ]
     name = row["name"].replace("_", " ").removesuffix(" mean")
-    if row["low"] is None:  # the plain rules draw no interval
-        effect = "" if row["difference"] is None else words.signed(row["difference"], row["unit"])
+    if row["low"] is None:  # the plain rules draw no interval; their difference is the shortfall
+        effect = words.signed(row["canary"] - row["stable"], row["figure_unit"])
         limit = "" if row["limit"] is None else f"limit {words.figure(row['limit'], row['unit'])}"
         return name, *pair, effect, limit, "", "", _state(row["state"])
     return name, *pair, *judged(row)
