@@ -20,13 +20,14 @@ from tradecanary.cli.watch import picture
 from tradecanary.live import Live
 from tradecanary.operator import Operator
 from tradecanary.processors.aggregation.fastest import fastest_fold
-from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.runtime.aggregation_task import AggregationTask
 from tradecanary.processors.runtime.decision_task import DecisionTask
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import Runner
 from tradecanary.producers.assignment import bounds, coin
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import RolloutStatus
 from tradecanary.schemas.execution import ExecutionEvent, Kind, Mode, OrderStatus, Side

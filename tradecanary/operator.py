@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from tradecanary.processors.decision.model import PartitionState, StrategyState
-from tradecanary.processors.runtime.decision_recovery import recover
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, encode
@@ -90,16 +88,6 @@ class Operator:
         self.wait = wait
         self._new_id = new_id
         self._append = append
-
-    def states(self) -> Iterator[PartitionState]:
-        """Yield the decider's state of every control partition, as of its last recorded look."""
-        for number in range(self.log.partitions(COMMANDS.name)):
-            yield recover(self.log, number).state
-
-    def state_of(self, strategy: str) -> tuple[PartitionState, StrategyState | None]:
-        """Return the state of the strategy's partition, and the strategy's if it is known."""
-        state = recover(self.log, self._partition(strategy)).state
-        return state, state.strategies.get(strategy)
 
     def decisions(self, strategy: str) -> Iterator[Decision]:
         """Return the strategy's decisions, oldest first, as far as the topic keeps them."""

@@ -6,7 +6,6 @@ A policy is a YAML file (or a preset by name). Its hash goes into every decision
 from __future__ import annotations
 
 import hashlib
-import json
 import reprlib
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
@@ -25,6 +24,7 @@ from tradecanary.processors.decision.settings_model import (
     NotNegative,
     Positive,
 )
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.units import FULL_WEIGHT_BP
 
 
@@ -133,11 +133,6 @@ class Policy(Frozen):
     def hash(self) -> str:
         """Return the SHA-256 (hex) of the policy's canonical JSON."""
         return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
-
-
-def canonical_json(value: object) -> str:
-    """Return JSON with sorted names and no spaces: the same value gives the same text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def preset(name: str) -> Policy:

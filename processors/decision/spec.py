@@ -18,11 +18,11 @@ from pydantic import Field, field_validator, model_validator
 from tradecanary.processors.decision.policy import (
     Guards,
     Policy,
-    canonical_json,
     preset,
     validated,
 )
 from tradecanary.processors.decision.settings_model import MOST, Frozen, Name, Positive
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.routing import EVERYWHERE
 
 _AtLeastOne = Annotated[int, Field(ge=1, le=MOST)]

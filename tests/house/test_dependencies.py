@@ -8,7 +8,10 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 from tests.house.tracked import ROOT, tracked
+from tradecanary.cli.app import COMMANDS, command_of
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -83,3 +86,23 @@ def test_the_demo_needs_no_more_than_it_installs() -> None:
 
     assert {"nicegui", "numba", "pandas", "prometheus_client"} <= set(missing)
     assert 0 == answer.returncode, answer.stderr
+
+
+@pytest.mark.parametrize("verb", ["abort", "halt", "kill"])
+def test_what_must_be_quick_imports_no_judge(verb: str) -> None:
+    """An operator waits for the program to start: no numpy, no judge, no decider."""
+    code = (
+        f"import sys; from tradecanary.cli.app import command_of; command_of({verb!r}); "
+        "print([name for name in sys.modules if name == 'numpy' or '.processors.decision' in name])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert "[]\n" == said
+
+
+def test_every_command_of_the_table_is_there() -> None:
+    """Each is imported when it is called, so a wrong name would be met by a user."""
+    for name in COMMANDS:
+        assert name == command_of(name).name

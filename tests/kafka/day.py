@@ -20,6 +20,7 @@ from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import Decision, DecisionKind, Look
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.topics import DECISION_INPUTS, EXECUTIONS, METRICS
+from tradecanary.states import states
 
 STRATEGIES = (PROMOTED, SECOND, *(one.strategy for one in FAULTY), CRASHING.strategy)
 _BEGIN_S = 60.0
@@ -132,7 +133,7 @@ def _drained(pipeline: Pipeline) -> bool:
         number: pipeline.log.end_offset(TopicPartition(EXECUTIONS.name, number))
         for number in range(pipeline.log.partitions(EXECUTIONS.name))
     }
-    flow = next(iter(pipeline.operator.states())).flow
+    flow = next(iter(states(pipeline.log))).flow
     return flow is not None and ends == {
         number: known.next_offset for number, known in flow.partitions.items()
     }

@@ -37,6 +37,7 @@ from tradecanary.schemas.topics import (
     ROUTER_STATUS,
     ROUTING_WEIGHTS,
 )
+from tradecanary.states import states
 
 KILLED, RACED, LAPSED, RISEN = "killed", "raced", "lapsed", "risen"
 """They lie on the control partitions 0, 1, 2 and 0."""
@@ -219,7 +220,7 @@ def _drained(pipeline: Pipeline) -> bool:
         number: pipeline.log.end_offset(TopicPartition(EXECUTIONS.name, number))
         for number in range(2)
     }
-    flows = [state.flow for state in pipeline.operator.states()]
+    flows = [state.flow for state in states(pipeline.log)]
     return all(
         flow is not None and ends == {n: known.next_offset for n, known in flow.partitions.items()}
         for flow in flows

@@ -18,12 +18,13 @@ from confluent_kafka import Producer
 from tests.kafka.process import ROOT, Process
 from tests.kafka.services import CANARY, STABLE, Service
 from tradecanary.operator import Operator
-from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.settings import load_settings
 from tradecanary.processors.runtime.topics_admin import create_topics
 from tradecanary.processors.stage import LogRecord, TopicPartition
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.codec import ContractViolation, decode, encode
 from tradecanary.schemas.decisions import Decision, RolloutStatus
 from tradecanary.schemas.partitioning import partition_of

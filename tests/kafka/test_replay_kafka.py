@@ -15,6 +15,7 @@ from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.rollout_view import strategy_view
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.topics import DECISION_INPUTS, DECISIONS, ROUTING_WEIGHTS, Topic
+from tradecanary.states import states
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_replay_gives_the_same_bytes(day: Day, replayed: Recovered, topic: Topic
 
 def test_snapshot_and_rest_equal_the_fold(day: Day, replayed: Recovered) -> None:
     """What a restarted decider (or `status`) recovers is the fold of everything."""
-    assert [replayed.state] == list(day.operator.states())
+    assert [replayed.state] == list(states(day.operator.log))
 
 
 def test_status_shows_the_fold(day: Day, replayed: Recovered) -> None:

@@ -25,12 +25,12 @@ from tests.laws.decision_input import (
 from tests.laws.decision_laws import check
 from tests.stories.flow import Flow, Router
 from tradecanary.processors.decision.model import LookEvent
-from tradecanary.processors.decision.policy import canonical_json
 from tradecanary.processors.decision.replay import fold, name_of
 from tradecanary.processors.decision.snapshot import restore, snapshot
 from tradecanary.processors.decision.step import initial, step
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.stage import Emit
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import DecisionSnapshot, Look, RouterFact
 from tradecanary.schemas.metrics import MetricsBatch

@@ -10,11 +10,12 @@ import pytest
 
 from tests.laws.decision_input import BUILDS, LIMITS, spec
 from tradecanary.processors.decision.model import LookEvent, PartitionState
-from tradecanary.processors.decision.policy import PolicyProblem, canonical_json
+from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.replay import fold
 from tradecanary.processors.decision.snapshot import restore, snapshot
 from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments, read_spec
 from tradecanary.processors.decision.step import initial, step
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision, DecisionKind, Look, RolloutStatus
 from tradecanary.schemas.routing import Command, CommandKind
 from tradecanary.schemas.units import US_PER_S

@@ -15,8 +15,8 @@ from tests.executions import partial
 from tests.simulation.accounts_world import SLIPPAGE, World
 from tests.stories.flow import Flow
 from tests.stories.teller import CANARY_BUILD, STABLE_BUILD, STRATEGY, Teller
-from tradecanary.processors.decision.policy import canonical_json
 from tradecanary.producers.assignment import assign
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision, DecisionKind, Vector
 from tradecanary.schemas.execution import OrderStatus
 from tradecanary.schemas.histogram import bucket_of

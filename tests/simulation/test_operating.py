@@ -16,6 +16,7 @@ from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import STRATEGY
 from tradecanary.cli import completion
 from tradecanary.cli.output import Exit, saying
+from tradecanary.states import states
 
 _ASKING = ("increase", "promote", "abort", "rearm", "unfreeze", "kill", "unkill")
 
@@ -60,9 +61,7 @@ def test_freeze_of_all_reaches_every_known_strategy(tmp_path: Path) -> None:
     assert "frozen by ana for risk-desk: rebalance" in held.stdout
     assert Exit.USAGE == no_word.exit_code
     assert names == [json.loads(line)["strategy"] for line in over.stdout.splitlines()]
-    assert not any(
-        one.frozen for state in world.operator.states() for one in state.strategies.values()
-    )
+    assert not any(one.frozen for state in states(world.log) for one in state.strategies.values())
 
 
 def test_freeze_says_what_it_needs() -> None:

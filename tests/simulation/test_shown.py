@@ -17,6 +17,7 @@ from tradecanary.cli.status import rendered
 from tradecanary.processors.decision.judges.sequential.streams import STREAMS
 from tradecanary.rollout_view import strategy_view
 from tradecanary.schemas.decisions import StreamEvidence
+from tradecanary.states import state_of
 from tradecanary.stream_view import stream_views
 
 
@@ -52,7 +53,7 @@ def test_a_decision_is_explained_stream_by_stream() -> None:
 
 def test_status_shows_the_streams_of_the_judge() -> None:
     """The same table, from the decider's state."""
-    partition, strategy = _slipping().world.operator.state_of(STRATEGY)
+    partition, strategy = state_of(_slipping().world.log, STRATEGY)
     assert strategy is not None
     view = strategy_view(partition, strategy, partition.recorded_at_us)
 

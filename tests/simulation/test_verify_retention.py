@@ -9,8 +9,9 @@ import pytest
 from tests.simulation.worlds import CANARY_BUILD, QUICK, STABLE_BUILD, STRATEGY, Rollout
 from tests.tape import Tape, audited
 from tradecanary.processors.auditing.findings import What
-from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.decision.spec import RolloutSpec
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision, DecisionKind, Look
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.routing import CommandKind

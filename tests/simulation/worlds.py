@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.producers.simulation.faults import parse_fault
@@ -14,6 +14,7 @@ from tradecanary.producers.simulation.market import Market
 from tradecanary.producers.simulation.service import ServiceSettings
 from tradecanary.producers.simulation.synthetic import synthetic_market
 from tradecanary.router_sim import strategies
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import CommandKind, UnitKind
 from tradecanary.schemas.units import US_PER_S

@@ -30,9 +30,10 @@ from dataclasses import dataclass, field, replace
 
 from tests.stories.flow import Flow, Router
 from tradecanary.processors.decision.model import LookEvent
-from tradecanary.processors.decision.policy import canonical_json, preset
+from tradecanary.processors.decision.policy import preset
 from tradecanary.processors.decision.step import initial, step
 from tradecanary.processors.stage import Emit
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision, RouterFact
 from tradecanary.schemas.routing import Command, CommandKind, KillSwitch, RoutingWeights
 from tradecanary.schemas.units import US_PER_S

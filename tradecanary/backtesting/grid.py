@@ -38,13 +38,13 @@ from tradecanary.processors.aggregation.step import (
 from tradecanary.processors.aggregation.step import step as aggregate
 from tradecanary.processors.decision.cohorts import Horizons
 from tradecanary.processors.decision.model import LookEvent, PartitionState, Rollout
-from tradecanary.processors.decision.policy import canonical_json
 from tradecanary.processors.decision.replay import Parts
 from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.step import initial
 from tradecanary.processors.decision.step import step as decide
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.stage import Emit
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import RolloutStatus, RouterFact
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.routing import (

@@ -14,9 +14,10 @@ from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
 from tradecanary.operator import Operator, is_refusal
-from tradecanary.processors.decision.policy import canonical_json
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
+from tradecanary.states import states
 
 _Which = Annotated[
     str | None,
@@ -107,7 +108,7 @@ def _known(operator: Operator) -> dict[str, str]:
     """Return every strategy that a decider knows, and why it is frozen (empty: it is not)."""
     return {
         name: strategy.frozen
-        for partition in operator.states()
+        for partition in states(operator.log)
         for name, strategy in partition.strategies.items()
     }
 

@@ -13,6 +13,7 @@ from tradecanary.cli.status import mark, style_of
 from tradecanary.processors.decision.model import PartitionState
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.rollout_view import line_view
+from tradecanary.states import states
 
 _COLUMNS = ("STRATEGY", "ROLLOUT", "STATUS", "PHASE", "SET", "ACTUAL", "CANARY", "ROUTERS",
             "RUNNING", "HOLDS")  # fmt: skip
@@ -26,7 +27,7 @@ def list_rollouts(json: Json = False, bootstrap_servers: Connection = None) -> N
     Reads topics only, so it works while no decider runs. Example: tradecanary list
     """
     with connected(bootstrap_servers) as operator, saying("reading the decider's state"):
-        found = lines(operator.states())
+        found = lines(states(operator.log))
     for line in found if json else ():
         say_json(line)
     if json:

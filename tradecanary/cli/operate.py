@@ -17,7 +17,7 @@ from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.options import ME, Actor, Json, Reason, Strategy, Timeout, Yes
 from tradecanary.cli.output import Exit, out, say_json, saying
 from tradecanary.cli.sending import send
-from tradecanary.processors.decision.policy import canonical_json
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
 _StrategyOrAll = Annotated[
@@ -44,10 +44,7 @@ def approve(
     )  # fmt: skip
 
 
-VERBS: dict[str, Callable[..., None]] = {}
-
-
-def _harmless(kind: CommandKind, doc: str) -> None:
+def _harmless(kind: CommandKind, doc: str) -> Callable[..., None]:
     def command(
         strategy: Strategy,
         reason: Reason,
@@ -59,10 +56,10 @@ def _harmless(kind: CommandKind, doc: str) -> None:
         send(strategy, kind, reason, actor, timeout, as_json=json, servers=bootstrap_servers)
 
     command.__doc__ = f"{doc}\n\nExample: tradecanary {kind.value} momentum --reason 'as agreed'"
-    VERBS[kind.value] = command
+    return command
 
 
-def _asking(kind: CommandKind, doc: str, what: str) -> None:
+def _asking(kind: CommandKind, doc: str, what: str) -> Callable[..., None]:
     def command(
         strategy: Strategy,
         reason: Reason,
@@ -79,27 +76,27 @@ def _asking(kind: CommandKind, doc: str, what: str) -> None:
         f"{doc} Asks first; a script adds --yes.\n\n"
         f"Example: tradecanary {kind.value} momentum --reason 'as agreed' --yes"
     )
-    VERBS[kind.value] = command
+    return command
 
 
-_harmless(CommandKind.HALT, "Stop increases, promotion and clocks; guards go on.")
-_harmless(CommandKind.RESUME, "End a halt.")
-_asking(
+halt = _harmless(CommandKind.HALT, "Stop increases, promotion and clocks; guards go on.")
+resume = _harmless(CommandKind.RESUME, "End a halt.")
+increase = _asking(
     CommandKind.INCREASE,
     "Go to the next phase now, whatever its minima.",
     "the canary is given the next phase's weight now.",
 )
-_asking(
+promote = _asking(
     CommandKind.PROMOTE,
     "Give the canary all orders now, whatever the ramp.",
     "the canary is given all orders now.",
 )
-_asking(
+abort = _asking(
     CommandKind.ABORT,
     "Take all orders back to stable. Outranks everything but a kill.",
     "all orders go back to stable, and the rollout ends.",
 )
-_asking(
+rearm = _asking(
     CommandKind.REARM,
     "Re-arm the routers' breakers after an incident.",
     "every router whose breaker is open sends orders to the canary again.",

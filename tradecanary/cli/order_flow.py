@@ -13,6 +13,7 @@ from tradecanary.cli.output import Exit, fail
 from tradecanary.processors.decision.planning.typical import ORDERS_PER_S, typical
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.routing import UnitKind
+from tradecanary.states import state_of
 
 Strategy = Annotated[
     str | None,
@@ -65,7 +66,7 @@ def order_flow(
             f"notional 10,000); {rate:g} orders/s",
         )
     with connected(servers) as operator:
-        _, known = operator.state_of(strategy)
+        _, known = state_of(operator.log, strategy)
         rate_seen = operator.orders_per_s(strategy) if orders_per_s is None else orders_per_s
     if known is None or not known.history.orders:
         fail(

@@ -14,9 +14,10 @@ from tradecanary.cli.output import Exit, err, fail
 from tradecanary.cli.policy import load as load_policy
 from tradecanary.cli.sending import send
 from tradecanary.cli.waiting import Until, wait_for
-from tradecanary.processors.decision.policy import PolicyProblem, canonical_json
+from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.ramps import RAMPS
 from tradecanary.processors.decision.spec import Limits, RolloutSpec, read_spec
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.routing import CommandKind
 
 

@@ -24,6 +24,7 @@ from tradecanary.cli.output import (
     saying,
 )
 from tradecanary.rollout_view import strategy_view
+from tradecanary.states import states
 
 _LIVE = {"PENDING": "◌", "ACTIVE": "◌", "HALTED": "॥", "WATCHING": "◌"}
 _ENDED = {"PROMOTED": ("✔", "green"), "ROLLED_BACK": ("✖", "red")}
@@ -43,7 +44,7 @@ def status(
         now_us = operator.now_us()
         views = [
             strategy_view(partition, known, now_us)
-            for partition in operator.states()
+            for partition in states(operator.log)
             for name, known in sorted(partition.strategies.items())
             if strategy in {None, name}
         ]

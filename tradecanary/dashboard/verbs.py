@@ -9,7 +9,6 @@ from typing import Literal
 
 from tradecanary.dashboard.facts import View
 from tradecanary.operator import Operator, is_refusal
-from tradecanary.processors.decision.policy import canonical_json
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
@@ -120,9 +119,7 @@ def perform(
 def _commanded(
     operator: Operator, kind: CommandKind, strategy: str, actor: str, reason: str
 ) -> Answer:
-    decision = operator.command(
-        strategy, kind, actor=actor, reason=reason, arguments=canonical_json({})
-    )
+    decision = operator.command(strategy, kind, actor=actor, reason=reason)
     if decision is None:
         text = (
             f"{kind.value} of {strategy} is written, but no decider answered within 10 s: it will "

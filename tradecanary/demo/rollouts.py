@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tradecanary.processors.decision.policy import Policy, canonical_json
+from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.decision.ramps import RAMPS
 from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.producers.simulation.faults import parse_fault
@@ -13,6 +13,7 @@ from tradecanary.producers.simulation.service import ServiceSettings
 from tradecanary.producers.simulation.synthetic import synthetic_market
 from tradecanary.producers.strategies.momentum_v1 import MomentumV1
 from tradecanary.producers.strategies.momentum_v2 import MomentumV2
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision, RolloutStatus
 from tradecanary.schemas.routing import CommandKind
 from tradecanary.schemas.units import US_PER_S
