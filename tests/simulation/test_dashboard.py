@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -236,6 +238,21 @@ def test_verbs_do_what_they_say_and_tell_the_answer() -> None:
     assert "done" == _do(rollout, "unkill", EVERYWHERE)[0]
     assert "done" == _do(rollout, "abort")[0]
     assert {"rearm", "unfreeze", "kill"} == offered()
+
+
+def test_without_the_extra_one_sentence_says_what_to_install() -> None:
+    """And nothing else of the command line misses it."""
+    script = (
+        "import sys; sys.modules['nicegui'] = None\n"
+        "from tradecanary.cli import app; app(['dashboard', '--port', '0'])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert 2 == answer.returncode
+    assert "the dashboard needs nicegui: pip install 'tradecanary[dashboard]'" in answer.stderr
+    assert "token" not in answer.stderr
 
 
 def test_a_verb_that_nobody_answers_says_what_to_do() -> None:
