@@ -22,7 +22,7 @@ TOKEN = "correct-horse-battery-staple"
 PICTURES = os.environ.get("DASHBOARD_PICTURES") == "1"
 """Whether the pictures of the docs are made anew; a test run leaves them alone."""
 _ADDRESS = re.compile(r"dashboard at (http://\S+)")
-_COLOURS = 128
+_COLOURS = 256
 _WAIT_MS = 40_000
 
 
