@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench plots bench-memory bench-decisions clean
+.PHONY: help setup demo test bench plots pictures bench-dashboard bench-memory bench-decisions clean
 
 # The demo installs only what it runs, unless everything is installed already.
 DEMO_VENV := $(if $(wildcard .venv/.installed),.venv,.venv-demo)
@@ -21,6 +21,9 @@ test: .venv/.installed ## everything CI runs, on a real Kafka
 bench: .venv/.installed ## throughput and latency on a real Kafka; writes build/bench.json
 	@.venv/bin/python -m benchmarks
 
+bench-dashboard: .venv/.installed ## how soon a browser shows a transition, at 100 rollouts
+	@.venv/bin/python -m benchmarks.dashboard
+
 bench-memory: .venv/.installed ## an hour of rollouts: whether memory stays flat
 	@.venv/bin/python -m benchmarks.memory
 
@@ -29,6 +32,9 @@ bench-decisions: .venv/.installed ## false rollbacks, and orders until rollback,
 
 plots: .venv/.installed ## the pictures of docs/statistics.md
 	@.venv/bin/python -m benchmarks.statistics_plots
+
+pictures: .venv/.installed ## the pictures of docs/dashboard.md, from its tests
+	@DASHBOARD_PICTURES=1 .venv/bin/python -m pytest -q tests/kafka/test_dashboard.py
 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

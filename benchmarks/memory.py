@@ -1,9 +1,10 @@
 """`make bench-memory`: whether memory stays flat while rollouts come and go for an hour.
 
-A real Kafka; aggregation, decision and dashboard as processes; two simulated services. One strategy
-has a rollout that never ends, the other one rollout after the other. Each process's resident memory
-is read from /proc every second (so this runs on Linux); what counts is how much the median of the
-last minutes lies above that of the minutes after the tenth. Writes build/bench-memory.json.
+A real Kafka; aggregation, decision and dashboard as processes; two simulated services; a browser on
+the dashboard. One strategy has a rollout that never ends, the other one rollout after the other.
+Each process's resident memory is read from /proc every second (so this runs on Linux); what counts
+is how much the median of the last minutes lies above that of the minutes after the tenth. Writes
+build/bench-memory.json.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ import os
 import statistics
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
+from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tests.kafka.broker import kafka
+from tests.kafka.browsing import TOKEN, Shown, serve
+from tests.kafka.chromium import chromium
 from tests.kafka.pipeline import ENDED, TRADECANARY, Pipeline, Watch
+from tests.kafka.process import Process
 
 OUT = Path(__file__).parents[1] / "build" / "bench-memory.json"
 BAR_PCT = 5.0
@@ -35,17 +41,19 @@ _STAGES: Mapping[str, tuple[str, ...]] = {
     "aggregation": (*TRADECANARY, "run", "aggregation"),
     "decision": (*TRADECANARY, "run", "decision"),
 }
+_DASHBOARD = "dashboard"
 _POLICIES: Mapping[str, dict[str, Any]] = {
     strategy: {
         "ramp": [
-            {"name": "Half", "weight_bp": 5_000, "min_duration_s": seconds},
+            {"name": "Half", "weight_bp": 5_000, "min_duration_s": 86_000},
             {"name": "Full", "weight_bp": 10_000},
         ],
         "judge": {"kind": "sequential", "reference_orders": 2_000},
-        "watch_s": 5,
+        "max_duration_s": seconds,
     }
-    for strategy, seconds in (("lasting", 86_000), ("repeated", 20))
+    for strategy, seconds in (("lasting", 86_400), ("repeated", 30))
 }
+"""The repeated one ends without verdict: a promoted one would be the next one's stable."""
 
 
 def resident_mb(pid: int) -> float:
@@ -61,9 +69,27 @@ def growth_pct(minutes: list[float]) -> float | None:
     return (statistics.median(minutes[-_WINDOW_MIN:]) / begun - 1) * 100
 
 
-def measure(pipeline: Pipeline, minutes: int) -> Iterator[tuple[int, dict[str, float]]]:
+@contextmanager
+def looked_at(pipeline: Pipeline) -> Iterator[Process]:
+    """Give a dashboard with a browser on its list and on the lasting rollout."""
+    process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(playwright, print))
+        shown = Shown(pipeline, browser, process, address)
+        with shown.visitor() as page:
+            shown.log_in(page, "bench", TOKEN)
+            page.wait_for_url(f"{address}/")
+            page.context.new_page().goto(f"{address}/rollout/{next(iter(_POLICIES))}")
+            yield process
+        browser.close()
+
+
+def measure(
+    pipeline: Pipeline, dashboard: Process, minutes: int
+) -> Iterator[tuple[int, dict[str, float]]]:
     """Yield, minute by minute, the rollouts ended and each process's median memory in MiB."""
     started = {name: pipeline.process(name, command) for name, command in _STAGES.items()}
+    started[_DASHBOARD] = dashboard
     for strategy in _POLICIES:
         options = ("--strategy", strategy, "--rate", str(_ORDERS_PER_S))
         pipeline.process(strategy, [*TRADECANARY, "run", "router-sim", *options])
@@ -98,7 +124,7 @@ def main(minutes: Annotated[int, typer.Option(min=1)] = 60) -> None:
     """Measure for so many minutes; fails when a process grew beyond the bar."""
     console = Console(width=None if os.isatty(1) else 120)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    found: dict[str, list[float]] = {name: [] for name in _STAGES}
+    found: dict[str, list[float]] = {name: [] for name in (*_STAGES, _DASHBOARD)}
     ended = 0
     with kafka(console.print) as broker, Progress(*columns, console=console) as progress:
         line = progress.add_task("memory", total=minutes)
@@ -107,10 +133,11 @@ def main(minutes: Annotated[int, typer.Option(min=1)] = 60) -> None:
                 broker.bootstrap_servers, "memory.", Path(folder), executions=2, control=1
             )
             try:
-                for ended, medians in measure(pipeline, minutes):
-                    for name, value in medians.items():
-                        found[name].append(round(value, 1))
-                    progress.update(line, advance=1, description=f"{ended} rollouts ended")
+                with looked_at(pipeline) as dashboard:
+                    for ended, medians in measure(pipeline, dashboard, minutes):
+                        for name, value in medians.items():
+                            found[name].append(round(value, 1))
+                        progress.update(line, advance=1, description=f"{ended} rollouts ended")
             finally:
                 pipeline.close()
     growths = {name: growth_pct(values) for name, values in found.items()}

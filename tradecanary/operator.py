@@ -13,7 +13,7 @@ from typing import Protocol
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, encode
-from tradecanary.schemas.decisions import Decision
+from tradecanary.schemas.decisions import Decision, DecisionKind
 from tradecanary.schemas.execution import Mode
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.partitioning import partition_of
@@ -40,6 +40,11 @@ class KillAnswer:
 
     heard: int
     obeying: int
+
+
+def is_refusal(decision: Decision) -> bool:
+    """Return whether the answer to a command was that nothing changes."""
+    return decision.kind is DecisionKind.HOLD and "; refused: " in decision.reason
 
 
 class DecisionTail:

@@ -57,8 +57,8 @@ def line_view(partition: PartitionState, strategy: StrategyState) -> View:
         "phase": index + 1,
         "phases": len(ramp),
         "phase_name": ramp[index].name,
-        "set_weight_bp": _set_weight_bp(strategy, rollout),
-        "actual_weight_bp": _actual_weight_bp(rollout),
+        "set_weight_bp": set_weight_bp(strategy, rollout),
+        "actual_weight_bp": actual_weight_bp(rollout),
         "canary_orders": rollout.canary.orders,
         "routers_heard": routers["heard"],
         "routers_following": routers["following"],
@@ -103,8 +103,8 @@ def _rollout(strategy: StrategyState, rollout: Rollout, now_us: int) -> View:
         "phase": _phase(rollout),
         "hold": rollout.hold_reason if rollout.hold else None,
         "outcome": rollout.outcome or None,
-        "set_weight_bp": _set_weight_bp(strategy, rollout),
-        "actual_weight_bp": _actual_weight_bp(rollout),
+        "set_weight_bp": set_weight_bp(strategy, rollout),
+        "actual_weight_bp": actual_weight_bp(rollout),
         "measures": _measures(stable, canary),
         "p99_latency_ms": _scaled(p99_us(rollout.canary), US_PER_MS),
         "judge": {
@@ -154,14 +154,16 @@ def _check(check: Check) -> View:
     }
 
 
-def _set_weight_bp(strategy: StrategyState, rollout: Rollout) -> int:
+def set_weight_bp(strategy: StrategyState, rollout: Rollout) -> int:
+    """Return the canary's weight in the newest vector, in basis points."""
     if rollout.status is RolloutStatus.PROMOTED:
         return FULL_WEIGHT_BP
     facts = rollout.revisions.get(strategy.revision)
     return facts.canary_bp if facts and rollout.status in CARRYING else 0
 
 
-def _actual_weight_bp(rollout: Rollout) -> int | None:
+def actual_weight_bp(rollout: Rollout) -> int | None:
+    """Return the canary's share of the phase's orders, in basis points; None without orders."""
     orders = rollout.phase.stable.orders + rollout.phase.canary.orders
     return rollout.phase.canary.orders * FULL_WEIGHT_BP // orders if orders else None
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.main import get_command
 
 from tests.house.tracked import ROOT
 from tests.kafka.container import IMAGE, environment
-from tradecanary.cli import app
+from tradecanary.cli.app import command_of
 from tradecanary.processors.runtime.settings import load_settings
 from tradecanary.schemas.topics import TOPICS
 
@@ -24,8 +23,8 @@ BROKER = SERVICES["kafka"]
 @pytest.mark.parametrize("name", OURS)
 def test_command_is_one_of_ours(name: str) -> None:
     """What a service runs is a command of the command line, with options it has."""
-    command: Any = get_command(app)
     words = list(SERVICES[name]["command"])
+    command = command_of(words.pop(0))
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     with command.make_context(name, words):
@@ -127,6 +126,15 @@ def test_prometheus_and_grafana_find_their_files() -> None:
     assert f"http://prometheus:{port.split(':')[2]}" == source["datasources"][0]["url"]
     assert folder == boards["providers"][0]["options"]["path"]
     assert (ROOT / mounted[folder] / file).is_file()
+
+
+def test_the_dashboard_is_for_this_host_alone() -> None:
+    """Its port is published on the loopback address, and the token comes from outside."""
+    shown = SERVICES["dashboard"]
+    port = next(o.default for o in command_of("dashboard").params if o.name == "port")
+
+    assert [f"127.0.0.1:{port}:{port}"] == shown["ports"]
+    assert "${DASHBOARD_TOKEN:-}" == shown["environment"]["DASHBOARD_TOKEN"]
 
 
 def test_broker_is_the_one_we_test_on() -> None:

@@ -30,6 +30,7 @@ CORE = _declared(PROJECT["dependencies"])
 DEMO = CORE | _declared(EXTRAS["demo"])
 PROCESSORS = DEMO | _declared(EXTRAS["processors"])
 BACKTEST = PROCESSORS | _declared(EXTRAS["backtest"])
+DASHBOARD = PROCESSORS | _declared(EXTRAS["dashboard"])
 
 
 def _imported(files: list[Path]) -> set[str]:
@@ -55,20 +56,24 @@ def test_a_service_needs_only_the_core() -> None:
 
 
 def test_everything_imported_is_declared() -> None:
-    """`processors` names what all but backtests imports, `backtest` the rest; nothing is idle."""
+    """`processors` names what all imports but backtests and the dashboard; nothing is idle."""
     folders = ("schemas", "producers", "processors", "tradecanary")
     files = tracked(*(f"{folder}/*.py" for folder in folders))
     backtests = {file for file in files if Path("tradecanary/backtesting") in file.parents}
+    pages = {file for file in files if Path("tradecanary/dashboard") in file.parents}
 
-    assert _imported([file for file in files if file not in backtests]) == PROCESSORS
-    assert _imported(files) == BACKTEST
+    assert _imported([file for file in files if file not in backtests | pages]) == PROCESSORS
+    assert _imported([file for file in files if file not in pages]) == BACKTEST
+    assert _imported([file for file in files if file not in backtests]) == DASHBOARD
 
 
 def test_the_demo_needs_no_more_than_it_installs() -> None:
     """The demo and the command line load without what only the other extras have."""
     known = packages_distributions()
     missing = sorted(
-        name for name, owners in known.items() if _spelled(owners[0]) in BACKTEST - DEMO
+        name
+        for name, owners in known.items()
+        if _spelled(owners[0]) in (BACKTEST | DASHBOARD) - DEMO
     )
     script = (
         f"import sys; sys.modules.update(dict.fromkeys({missing}))\n"
@@ -79,7 +84,7 @@ def test_the_demo_needs_no_more_than_it_installs() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
 
-    assert {"numba", "pandas", "prometheus_client"} <= set(missing)
+    assert {"nicegui", "numba", "pandas", "prometheus_client"} <= set(missing)
     assert 0 == answer.returncode, answer.stderr
 
 

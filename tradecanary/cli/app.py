@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "list": ("listing", "list_rollouts"),
     "status": ("status", "status"),
     "watch": ("watch", "watch"),
+    "dashboard": ("dashboard", "dashboard"),
     "wait": ("waiting", "wait"),
     "history": ("history", "history"),
     "explain": ("explain", "explain"),

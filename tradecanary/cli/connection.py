@@ -83,7 +83,7 @@ def reading(servers: str | None) -> Iterator[Log]:
     try:
         with saying(f"waiting for Kafka at {settings.bootstrap_servers}"):
             AdminClient(reach).list_topics(timeout=_REACH_S)
-        yield KafkaLog(reach, prefix=settings.topic_prefix)
+        yield log_on(settings)
     except (Unavailable, KafkaException) as away:
         fail(why(settings.bootstrap_servers, said(away), reach), Exit.UNREACHABLE)
 
@@ -96,15 +96,24 @@ def connected(servers: str | None) -> Iterator[Operator]:
         yield elsewhere
         return
     with reading(servers) as log:
-        settings = settings_of(servers)
-        writer = _Writer(_reach(settings), settings.topic_prefix, log)
-        yield Operator(
-            log,
-            writer.append,
-            now_us=lambda: time.time_ns() // 1000,
-            wait=threading.Event().wait,
-            new_id=lambda: uuid.uuid4().hex,  # noqa: TID251 - here the identities come from
-        )
+        yield operator_on(settings_of(servers), log)
+
+
+def operator_on(settings: Settings, log: Log) -> Operator:
+    """Return an operator that reads `log` and writes to the Kafka of `settings`."""
+    writer = _Writer(_reach(settings), settings.topic_prefix, log)
+    return Operator(
+        log,
+        writer.append,
+        now_us=lambda: time.time_ns() // 1000,
+        wait=threading.Event().wait,
+        new_id=lambda: uuid.uuid4().hex,  # noqa: TID251 - here the identities come from
+    )
+
+
+def log_on(settings: Settings) -> KafkaLog:
+    """Return a log on the Kafka of `settings`; nothing is asked of it yet."""
+    return KafkaLog(_reach(settings), prefix=settings.topic_prefix)
 
 
 def recent_strategies(records: int, patience_s: float) -> set[str]:
@@ -115,7 +124,7 @@ def recent_strategies(records: int, patience_s: float) -> set[str]:
     settings = load_settings(os.environ)
     reach = _reach(settings)
     AdminClient(reach).list_topics(timeout=patience_s)
-    log = KafkaLog(reach, prefix=settings.topic_prefix)
+    log = log_on(settings)
     found = set()
     for topic in (DECISIONS.name, ROUTER_STATUS.name):
         for number in range(log.partitions(topic)):

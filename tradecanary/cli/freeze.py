@@ -13,8 +13,7 @@ from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
-from tradecanary.cli.sending import is_refusal
-from tradecanary.operator import Operator
+from tradecanary.operator import Operator, is_refusal
 from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind

@@ -7,7 +7,8 @@ import typer
 from tradecanary.cli.connection import connected
 from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
-from tradecanary.schemas.decisions import Decision, DecisionKind
+from tradecanary.operator import is_refusal
+from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import CommandKind
 
 
@@ -41,8 +42,3 @@ def send(
     if is_refusal(decision):
         raise typer.Exit(Exit.REFUSED)
     return decision
-
-
-def is_refusal(decision: Decision) -> bool:
-    """Return whether the answer to a command was that nothing changes."""
-    return decision.kind is DecisionKind.HOLD and "; refused: " in decision.reason
