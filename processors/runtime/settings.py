@@ -21,6 +21,8 @@ OURS = "TRADECANARY_"
 SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 _CLIENT = "KAFKA__"
 _FILE = f"{OURS}SETTINGS"
+_OTHERS = frozenset({_FILE, f"{OURS}ACTOR"})
+"""Ours, but not settings of a process: where those are, and who gives a command."""
 _HIDDEN = "***"
 _SECRET = re.compile(
     r"password|secret|token|key\.pem|ssl\.key|^sasl\.(?!mechanisms?$)|certificate\.pem"
@@ -95,7 +97,7 @@ def load_settings(environment: Mapping[str, str], file: Path | None = None) -> S
         values["bootstrap_servers"] = given[SERVERS]
     ours = {name for name in Settings.model_fields if name not in ("kafka", "bootstrap_servers")}
     for variable, value in given.items():
-        if not variable.startswith(OURS) or variable == _FILE:
+        if not variable.startswith(OURS) or variable in _OTHERS:
             continue
         name = variable.removeprefix(OURS).lower()
         if name not in ours:

@@ -93,3 +93,8 @@ def test_a_line_of_something_else_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="line 2: the name was 'TRADECANRY_METRICS_PORT'"):
         load_settings({}, file)
+
+
+def test_who_gives_a_command_is_no_setting() -> None:
+    """TRADECANARY_ACTOR is read by the verbs; no process stumbles over it."""
+    assert load_settings({}) == load_settings({"TRADECANARY_ACTOR": "ana"})
