@@ -16,9 +16,11 @@ from tests.kafka.secured import ADMIN, environment_of, password_of
 from tests.kafka.services import CANARY, STABLE
 from tests.kafka.waiting import wait_until
 from tradecanary.cli.connection import connected
-from tradecanary.processors.decision.policy import Policy, RolloutSpec, canonical_json
+from tradecanary.processors.decision.policy import Policy
+from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.runtime.settings import load_settings
 from tradecanary.schemas.access import ROLES
+from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import DecisionKind
 from tradecanary.schemas.routing import CommandKind
 
