@@ -76,9 +76,9 @@ def run_stage(
     telemetry = _telemetry(task, settings, say, standing)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_address, REGISTRY)
-    say.info("starting", task=task.name, settings=settings.shown())
     watchdog = Watchdog(lambda why: _end(task, say, why))
     with _stop_signals() as stopping, watchdog:
+        say.info("starting", task=task.name, settings=settings.shown())  # and SIGTERM is heard
         try:
             crash_point = crash_point_of(environment)
             _run(

@@ -79,6 +79,7 @@ def test_broker_back_at_once(broker: Broker, topic_prefix: str, tmp_path: Path, 
         own.kill()
         own.start()
         process = _lives(bench, process, tmp_path, 5)
+        wait_until(lambda: None, lambda: any(process.lines()), "the start", process.said)
         process.signal(signal.SIGTERM)
         assert process.wait(STOP_S + 5) in {OK, FAILED}, process.said()
         bench.close()
