@@ -163,14 +163,14 @@ class Gateway:
 
     def by_command(self, tradecanary: str) -> float:
         """Return the ms from starting the command line's abort to the canary's withdrawal."""
-        self.end(self.orders(20), OrderStatus.FILLED)
         arguments = ("abort", _STRATEGY, "--reason", "bench", "--yes")
         began_ns = time.perf_counter_ns()
         with running([tradecanary, *arguments], self._place.environment()) as command:
             if not self._withdrawn.wait(_DEADLINE_S):
                 raise TimeoutError(f"the abort was not obeyed: {self.router.status()}")
             took_ms = (self._withdrawn_ns - began_ns) / 1e6
-            assert command.wait(_DEADLINE_S) == 0, "the abort was refused"
+            said, _ = command.communicate(timeout=_DEADLINE_S)
+            assert command.returncode == 0, f"the abort was refused: {said}"
         after = self.orders(20)
         self.end(after, OrderStatus.FILLED)
         assert {route.variant for route in after} == {"stable"}, "the canary was given orders"
