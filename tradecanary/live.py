@@ -13,8 +13,8 @@ from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.topics import COMMANDS, DECISIONS
 
-KEPT_DECISIONS = 500
-"""A strategy's newest decisions are kept in memory; `history` reads all."""
+KEPT_DECISIONS = 100
+"""A strategy's newest decisions are kept in memory, some 11 KiB each; `history` reads all."""
 _FIRST_READ = 20_000
 """So far back in a partition of `decisions` a new reader begins."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
+from dataclasses import replace
 from itertools import pairwise
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -210,3 +213,18 @@ def test_weights_of_absent_streams_go_to_the_others() -> None:
         "fill_rate", "error_rate", "latency_rank", "latency_mean"
     }  # fmt: skip
     assert math.isclose(weights["latency_rank"] / weights["error_rate"], 3)
+
+
+def test_tables_are_made_once_and_go_with_their_reference() -> None:
+    """A decider that lives for months keeps those of the rollouts that run, and no others."""
+    rule = Sequential()
+    first, second = _reference(rule, [1, 2, 3]), _reference(rule, [4, 5, 6])
+    assert tables(first, rule, 500) is tables(replace(first), rule, 500)
+    of_first = ref(tables(first, rule, 500).statuses.table)
+    of_second = ref(tables(second, rule, 500).statuses.table)
+
+    del first
+    gc.collect()
+
+    assert of_first() is None
+    assert of_second() is not None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -107,9 +107,19 @@ class Tables:
     measures: tuple[Bins | None, ...]
 
 
-@lru_cache(maxsize=512)
+_TABLES: WeakKeyDictionary[Reference, dict[tuple[Sequential, int], Tables]] = WeakKeyDictionary()
+"""Each look asks for the same few again; they go with the rollout that froze the reference."""
+
+
 def tables(reference: Reference, settings: Sequential, canary_bp: int) -> Tables:
     """Return the increments for orders of a revision that gave the canary `canary_bp`."""
+    known, key = _TABLES.setdefault(reference, {}), (settings, canary_bp)
+    if key not in known:
+        known[key] = _tables(reference, settings, canary_bp)
+    return known[key]
+
+
+def _tables(reference: Reference, settings: Sequential, canary_bp: int) -> Tables:
     share = canary_bp / FULL_WEIGHT_BP
     return Tables(
         _statuses(reference, settings, share),

@@ -60,7 +60,7 @@ class MeasureReference:
         return bisect_left(self.edges, bucket)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Reference:
     """Rates of stable's last orders, and the measures that had enough of them."""
 
