@@ -15,8 +15,10 @@ setup: .venv/.installed ## build .venv with everything a developer needs
 demo: $(DEMO_VENV)/.installed ## two rollouts in one process, no Kafka needed (about 30 s)
 	@$(DEMO_VENV)/bin/tradecanary demo
 
+# Kafka's tests have the machine for themselves: real clocks run in them.
 test: .venv/.installed ## everything CI runs, on a real Kafka
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --ignore=tests/kafka --numprocesses=auto --dist=loadfile
+	@.venv/bin/python -m pytest tests/kafka
 
 bench: .venv/.installed ## throughput and latency on a real Kafka; writes build/bench.json
 	@.venv/bin/python -m benchmarks

@@ -47,11 +47,14 @@ def policy(
 
 HEALTHY = policy(
     steps((1_000, 1.5, 5), (2_500, 1.5, 20), (5_000, 2, 60)),
-    {"max_error_rate_pct": 10, "max_p99_latency_ms": 250, "min_orders_per_s": 10},
+    {"max_error_rate_pct": 10, "max_p99_latency_ms": 2_000, "min_orders_per_s": 10},
     {"loss_budget": 100},
     fill_rate_pp=20, latency_pct=100, slippage_bp=8,
 )  # fmt: skip
-"""All measures, criteria and a guard, with limits of the size that the faults below break."""
+"""All measures, criteria and a guard, with limits of the size that the faults below break.
+
+But for p99: one moment in which the machine stands still is slower than the fault.
+"""
 
 LONG = policy(steps((2_000, 600, 0), (5_000, 600, 0)))
 """Stays where it is until somebody commands."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from tradecanary.processors.runtime.stage_process import FAILED, OK
 from tradecanary.processors.runtime.watchdog import STOP_S
 from tradecanary.schemas.topics import EXECUTIONS
 
-TRIES = 3
-"""Which call a restart meets differs from try to try."""
+STAGES = 3
+"""Which call a restart meets differs from stage to stage."""
 ENDED_S = 120.0
 """Runner and watchdog end a stage without progress long before."""
 
@@ -31,7 +32,7 @@ def _stage(bench: KafkaBench, folder: Path, **variables: str) -> Process:
         **variables,
     }
     command = [sys.executable, "-m", "tests.kafka.counting_process"]
-    return Process("counting", command, environment, folder)
+    return Process(f"counting-{bench.prefix}", command, environment, folder)
 
 
 def _fill(bench: KafkaBench, count: int) -> None:
@@ -46,43 +47,53 @@ def _end(bench: KafkaBench) -> int:
         return -1
 
 
-def _lives(bench: KafkaBench, process: Process, folder: Path, records: int) -> Process:
-    """Feed the stage until it commits, or has ended by itself: then return its successor."""
-    before = max(_end(bench), 0)
-    _fill(bench, records)
-    wait_until(
-        lambda: None,
-        lambda: not process.running or _end(bench) > before,
-        "a commit or an end",
-        process.said,
-        ENDED_S,
-    )
-    if process.running:
-        return process
-    assert FAILED == process.wait(), process.said()
-    return _stage(bench, folder)
+def _live(
+    benches: Sequence[KafkaBench], stages: Sequence[Process], folder: Path, records: int
+) -> list[Process]:
+    """Feed each stage until it commits, or has ended by itself: then its successor takes over."""
+    before = [max(_end(bench), 0) for bench in benches]
+    for bench in benches:
+        _fill(bench, records)
+    living = []
+    for bench, stage, end in zip(benches, stages, before, strict=True):
+        wait_until(
+            lambda: None,
+            lambda b=bench, s=stage, e=end: not s.running or _end(b) > e,
+            "a commit or an end",
+            stage.said,
+            ENDED_S,
+        )
+        if not stage.running:
+            assert FAILED == stage.wait(), stage.said()
+        living.append(stage if stage.running else _stage(bench, folder))
+    return living
 
 
-@pytest.mark.parametrize("_try", range(TRIES))
-def test_broker_back_at_once(broker: Broker, topic_prefix: str, tmp_path: Path, _try: int) -> None:
+def test_broker_back_at_once(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
     """Killed in the middle of transactions and started without a pause: no stage hangs.
 
-    It commits again, or ends by itself with code 1; and it hears its SIGTERM. Exactness is not
+    Each commits again, or ends by itself with code 1; and it hears its SIGTERM. Exactness is not
     asked here: a lone broker may lose the abort marker of a transaction (README, limits).
     """
     if broker.description.endswith("KAFKA_BOOTSTRAP_SERVERS"):
         pytest.skip("the broker is somebody else's: it cannot be killed")
     with kafka() as own:
-        bench = KafkaBench(own.bootstrap_servers, topic_prefix)
-        process = _stage(bench, tmp_path)
-        process = _lives(bench, process, tmp_path, 20)
+        benches = [
+            KafkaBench(own.bootstrap_servers, f"{topic_prefix}{number}.")
+            for number in range(STAGES)
+        ]
+        stages = [_stage(bench, tmp_path) for bench in benches]
+        stages = _live(benches, stages, tmp_path, 20)
         own.kill()
         own.start()
-        process = _lives(bench, process, tmp_path, 5)
-        wait_until(lambda: None, lambda: any(process.lines()), "the start", process.said)
-        process.signal(signal.SIGTERM)
-        assert process.wait(STOP_S + 5) in {OK, FAILED}, process.said()
-        bench.close()
+        stages = _live(benches, stages, tmp_path, 5)
+        for stage in stages:
+            wait_until(lambda: None, lambda s=stage: any(s.lines()), "the start", stage.said)
+            stage.signal(signal.SIGTERM)
+        for stage in stages:
+            assert stage.wait(STOP_S + 5) in {OK, FAILED}, stage.said()
+        for bench in benches:
+            bench.close()
 
 
 def test_held_stage_obeys_sigterm(

@@ -45,6 +45,7 @@ def dashboard(
     Example: DASHBOARD_TOKEN=$(openssl rand -hex 16) tradecanary dashboard
     """
     settings = settings_of(bootstrap_servers)
+    token = _token(token_file, host)  # before the slow imports: a refusal comes at once
     try:
         from tradecanary.dashboard.board import Board
         from tradecanary.dashboard.frame import Site
@@ -56,8 +57,6 @@ def dashboard(
         )
     from tradecanary.live import Live
     from tradecanary.operator import Operator
-
-    token = _token(token_file, host)
 
     @contextmanager
     def hands() -> Iterator[Operator]:
