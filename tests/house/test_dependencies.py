@@ -88,7 +88,7 @@ def test_the_demo_needs_no_more_than_it_installs() -> None:
     assert 0 == answer.returncode, answer.stderr
 
 
-@pytest.mark.parametrize("verb", ["abort", "halt", "kill"])
+@pytest.mark.parametrize("verb", ["abort", "halt", "kill", "freeze"])
 def test_what_must_be_quick_imports_no_judge(verb: str) -> None:
     """An operator waits for the program to start: no numpy, no judge, no decider."""
     code = (

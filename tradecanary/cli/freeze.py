@@ -17,7 +17,6 @@ from tradecanary.operator import Operator, is_refusal
 from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
-from tradecanary.states import states
 
 _Which = Annotated[
     str | None,
@@ -106,6 +105,8 @@ def _which(strategy: str | None, every: bool, reason: str) -> str:  # noqa: FBT0
 
 def _known(operator: Operator) -> dict[str, str]:
     """Return every strategy that a decider knows, and why it is frozen (empty: it is not)."""
+    from tradecanary.states import states  # slow to import, and one strategy is frozen without
+
     return {
         name: strategy.frozen
         for partition in states(operator.log)
