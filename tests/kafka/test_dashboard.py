@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.kafka.broker import Broker, kafka
 from tests.kafka.browsing import PICTURES, TOKEN, Shown, serve, text_of
 from tests.kafka.chromium import NoBrowserError, chromium
 from tests.kafka.pipeline import Pipeline, Watch
@@ -290,3 +293,28 @@ def test_without_a_token_one_is_made_for_this_machine(shown: Shown) -> None:
     assert 303 == answer.status_code
     assert token not in process.out.read_text()
     assert 0 == process.stop()
+
+
+def test_kafka_is_killed_and_comes_back_under_an_open_page(
+    shown: Shown, broker: Broker, tmp_path: Path, topic_prefix: str
+) -> None:
+    """The page says that it is not up to date, and what was decided afterwards is on it."""
+    if broker.description.endswith("KAFKA_BOOTSTRAP_SERVERS"):
+        pytest.skip("the broker is somebody else's: it cannot be killed")
+    with ExitStack() as stack:
+        own = stack.enter_context(kafka())
+        pipeline = Pipeline(own.bootstrap_servers, topic_prefix, tmp_path, executions=1, control=1)
+        stack.callback(pipeline.close)
+        pipeline.stage("decision")
+        pipeline.start("before", policy())
+        process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
+        alone = Shown(pipeline, shown.browser, process, address)
+        page = stack.enter_context(alone.person())
+        own.kill()
+        expect(page.locator(".notice.bad")).to_be_visible(timeout=30_000)
+        own.start()
+        pipeline.start("after", policy())
+        expect(page.locator('[data-strategy="after"]')).to_be_visible(timeout=60_000)
+        expect(page.locator(".notice.bad")).to_have_count(0)
+        assert process.running
+        assert [] == alone.complaints
