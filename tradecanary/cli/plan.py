@@ -19,8 +19,10 @@ from tradecanary.processors.decision.planning.plan import (
     Fate,
     Plan,
     PlannedEffect,
+    basis,
     plan,
 )
+from tradecanary.processors.decision.planning.untestable import untestable
 
 _STYLES = {Fate.CAUGHT: "", Fate.PROMOTED: "yellow", Fate.RUN_OUT: "yellow", Fate.NEVER: "yellow"}
 
@@ -74,18 +76,25 @@ def plan_command(
         )
     try:
         made = plan(wanted, flow.stable, flow.orders_per_s, accounts)
+        obstacles = list(untestable(basis(wanted, flow.stable, flow.orders_per_s)))
     except CannotPlan as nothing:
         fail(f"{wanted.name}: {nothing}", Exit.REFUSED)
     if json:
-        say_json({"policy": wanted.name, "hash": wanted.hash, "flow": flow.says} | asdict(made))
+        facts = {"policy": wanted.name, "hash": wanted.hash, "flow": flow.says}
+        say_json(facts | asdict(made) | {"obstacles": obstacles})
         return
     out.print(Text(f"{wanted.name}@{wanted.hash[:8]} with {flow.says}", style="bold"))
-    _show(made)
+    _show(made, obstacles)
 
 
-def _show(made: Plan) -> None:
+def _show(made: Plan, obstacles: list[str]) -> None:
     out.print(_phases(made))
-    out.print(_promotion(made), markup=False)
+    if obstacles:
+        out.print("Even an equal canary is not promoted:", style="bold red")
+        for text in obstacles:
+            out.print(f"  - {text}", markup=False)
+    else:
+        out.print(_promotion(made), markup=False)
     out.print(_effects(made))
     out.print(Text("What this rollout cannot catch:", style="bold"))
     for text in made.cannot:

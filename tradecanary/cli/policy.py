@@ -14,7 +14,11 @@ from tradecanary.cli.output import Exit, duration, fail, out, percent, say_json
 from tradecanary.processors.decision.judge_settings import Sequential, Thresholds
 from tradecanary.processors.decision.judges.accounts.looks import enough_accounts
 from tradecanary.processors.decision.planning.plan import basis
-from tradecanary.processors.decision.planning.untestable import untestable, waiting
+from tradecanary.processors.decision.planning.untestable import (
+    too_slow,
+    untestable,
+    waiting,
+)
 from tradecanary.processors.decision.policy import Policy, PolicyProblem, preset, read_policy
 from tradecanary.processors.decision.ramps import RAMPS
 from tradecanary.schemas.units import FULL_WEIGHT_BP
@@ -94,14 +98,14 @@ def account_warnings(policy: Policy, accounts: int) -> list[str]:
 def _tested(policy: Policy, flow: OrderFlow) -> list[str]:
     """Return what the tests wait for; leaves with REFUSED when the flow cannot bring it."""
     base = basis(policy, flow.stable, flow.orders_per_s)
-    refused = list(untestable(base))
-    if refused:
-        lines = "\n".join(f"  {line}" for line in refused)
-        fail(
-            f"{policy.name} asks for what cannot be shown with {flow.says}:\n{lines}",
-            Exit.REFUSED,
-        )
+    _refuse(policy, flow, list(untestable(base)))
     return list(waiting(base))
+
+
+def _refuse(policy: Policy, flow: OrderFlow, problems: list[str]) -> None:
+    if problems:
+        lines = "\n".join(f"  {line}" for line in problems)
+        fail(f"{policy.name} asks for what cannot be had with {flow.says}:\n{lines}", Exit.REFUSED)
 
 
 @app.command()
@@ -121,10 +125,12 @@ def lint(
 ) -> None:
     """Check a policy: exit 0 when it can be used, 1 with field, value and rule when not.
 
-    Refused too is what cannot be tested: a margin so small that the
-    orders planned for the canary below 100 % would not show even an
-    equal canary to be within it. Without --strategy or --file this is
-    computed with typical orders, 100 a second.
+    Refused too is what even an equal canary could not pass: a margin so
+    small that the orders planned for the canary below 100 % would not
+    show it to be within; a minimum of orders a second that the strategy
+    does not trade; a guard of orders or notional that is used up before.
+    Without --strategy or --file this is computed with typical orders,
+    100 a second.
 
     Example: tradecanary policy lint momentum.yaml --strategy momentum
     """
@@ -135,6 +141,9 @@ def lint(
     elif isinstance(policy.judge, Sequential):
         flow = order_flow(strategy, file, orders_per_s, bootstrap_servers)
         found += _tested(policy, flow)
+    elif (strategy, file, orders_per_s) != (None, None, None):
+        flow = order_flow(strategy, file, orders_per_s, bootstrap_servers)
+        _refuse(policy, flow, list(too_slow(policy, flow.orders_per_s)))
     if json:
         facts = {"policy": policy.name, "hash": policy.hash, "flow": flow.says if flow else None}
         say_json(facts | {"warnings": found})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from tradecanary.cli.output import Exit, err, fail
 from tradecanary.cli.policy import load as load_policy
 from tradecanary.cli.sending import send
 from tradecanary.cli.waiting import Until, wait_for
+from tradecanary.processors.decision.planning.ramp import least_canary_orders
 from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.ramps import RAMPS
 from tradecanary.processors.decision.spec import Limits, RolloutSpec, read_spec
@@ -85,15 +87,25 @@ def _declared(spec: Path, *, no_limits: bool) -> RolloutSpec:
             "(docs/rollouts.md), or agree to none with --no-limits",
             Exit.REFUSED,
         )
-    guards = wanted.guards
-    if guards.loss_budget is None and guards.excess_loss is None:
-        err.print(
-            "warning: budget: is missing, and the policy guards no loss: money is then guarded by "
-            "the judge only",
-            style="yellow",
-            markup=False,
-        )
+    for text in _doubts(wanted):
+        err.print(f"warning: {text}", style="yellow", markup=False)
     return wanted.model_copy(update={"limits_waived": wanted.limits is None})
+
+
+def _doubts(wanted: RolloutSpec) -> Iterator[str]:
+    """Yield what may be meant so, and is likely a mistake."""
+    guards, least = wanted.guards, least_canary_orders(wanted.policy)
+    if guards.loss_budget is None and guards.excess_loss is None:
+        yield (
+            "budget: is missing, and the policy guards no loss: money is then guarded by the judge "
+            "only"
+        )
+    if guards.max_orders is not None and guards.max_orders < least:
+        yield (
+            f"limits.max_orders was {guards.max_orders:,.0f}, but the phases of "
+            f"{wanted.policy.name} give the canary {least:,.0f} orders before its promotion at the "
+            "least: it will be taken back first. `tradecanary plan` says how many it needs"
+        )
 
 
 def _with_policy(spec: Path) -> str:

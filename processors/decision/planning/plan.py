@@ -92,7 +92,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a plan is computed from, made once: reference, judge's terms, ramp."""
+    """What a plan is computed from, made once: reference, judge's terms, ramp.
+
+    `notional`: of a stable order on average, in the reporting currency; 0 when none was recorded.
+    """
 
     policy: Policy
     settings: Sequential
@@ -100,6 +103,7 @@ class Basis:
     reference: Reference
     state: SequentialState
     stable: Orders
+    notional: float
     ramp: list[Span]
 
     def arms(self, canary: Orders) -> Arms:
@@ -119,8 +123,10 @@ def basis(policy: Policy, stable: Sums, orders_per_s: float) -> Basis:
     reference = freeze(stable, settings)
     orders = stable_orders(stable, reference)
     state = start(settings, reference)
+    seen = stable.measure("notional_micros")
+    notional = seen.total / seen.n / MICROS if seen.total > 0 else 0.0
     ramp = spans(policy, orders_per_s)
-    return Basis(policy, settings, orders_per_s, reference, state, orders, ramp)
+    return Basis(policy, settings, orders_per_s, reference, state, orders, notional, ramp)
 
 
 def plan(policy: Policy, stable: Sums, orders_per_s: float, accounts: int | None = None) -> Plan:
@@ -132,8 +138,7 @@ def plan(policy: Policy, stable: Sums, orders_per_s: float, accounts: int | None
     base = basis(policy, stable, orders_per_s)
     waits = waits_of(base, base.stable)
     promotion = last_of(waits)
-    notional = stable.measure("notional_micros")
-    price = notional.total / notional.n / MICROS if notional.total > 0 else None
+    price = base.notional or None
     effects = effects_of(base.reference, base.settings, base.stable)
     planned = tuple(_effect(base, effect, price) for effect in effects)
     return Plan(

@@ -46,6 +46,20 @@ def spans(policy: Policy, orders_per_s: float) -> list[Span]:
     return found
 
 
+def least_canary_orders(policy: Policy) -> float:
+    """Return the canary's orders when the phases below 10000 pass, at any rate: by their minima."""
+    return sum(
+        max(
+            phase.min_orders,
+            phase.min_duration_s
+            * (phase.criteria.min_orders_per_s or 0)
+            * phase.weight_bp
+            / FULL_WEIGHT_BP,
+        )
+        for phase in policy.ramp[:-1]
+    )
+
+
 def reached(ramp: list[Span], orders_per_s: float, nats: Nats, least: float = 0) -> Point | None:
     """Return when `nats` is expected to turn positive, not before `least` orders; None: never."""
     before: list[float] = []

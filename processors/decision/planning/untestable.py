@@ -1,12 +1,13 @@
-"""What a policy asks to be shown and its orders cannot show: refused before a rollout is lost."""
+"""What a policy asks for and its orders cannot bring: refused before a rollout is lost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tradecanary.processors.decision.judges.sequential.streams import MEASURED
-from tradecanary.processors.decision.planning.plan import MINIMA, Basis, Wait, waits_of
+from tradecanary.processors.decision.planning.plan import MINIMA, Basis, Wait, last_of, waits_of
 from tradecanary.processors.decision.planning.ramp import after
+from tradecanary.processors.decision.policy import Policy
 
 _HOUR_S = 3600
 
@@ -33,6 +34,39 @@ def untestable(base: Basis) -> Iterator[str]:
             needs = f"{_needs(wait)}, and {gives}"
             by_field.setdefault(_field(wait, base), needs)
     yield from (f"{field}; {needs}" for field, needs in by_field.items())
+    yield from too_slow(base.policy, base.orders_per_s)
+    yield from _too_little(base)
+
+
+def too_slow(policy: Policy, orders_per_s: float) -> Iterator[str]:
+    """Yield a sentence for each throughput minimum that this order rate never reaches."""
+    phases: dict[float, list[str]] = {}
+    for phase in policy.ramp:
+        least = phase.criteria.min_orders_per_s
+        if least is not None and orders_per_s < least:
+            phases.setdefault(least, []).append(phase.name)
+    for least, names in phases.items():
+        yield (
+            f"criteria.min_orders_per_s was {least:g} in {', '.join(names)}; the strategy trades "
+            f"{orders_per_s:g} orders/s, so the first of them is held until max_duration_s"
+        )
+
+
+def _too_little(base: Basis) -> Iterator[str]:
+    """Yield a sentence for each guard of exposure that an equal canary uses up first."""
+    guards, promotion = base.policy.guards, last_of(waits_of(base, base.stable))
+    if promotion.canary_orders is None:
+        return
+    orders = promotion.canary_orders + base.policy.watch_s * base.orders_per_s
+    needs = (
+        f"an equal canary has about {promotion.canary_orders:,.0f} orders when it is promoted and "
+        f"{orders:,.0f} when it was watched for {base.policy.watch_s:g} s at 10000"
+    )
+    if guards.max_orders is not None and guards.max_orders < orders:
+        yield f"guards.max_orders was {guards.max_orders:g}; {needs}"
+    if guards.max_notional is not None and guards.max_notional < orders * base.notional:
+        money = f"{orders * base.notional:,.0f} of notional"
+        yield f"guards.max_notional was {guards.max_notional:g}; {needs}: {money}"
 
 
 def waiting(base: Basis) -> Iterator[str]:
