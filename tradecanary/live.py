@@ -1,10 +1,11 @@
-"""A living pipeline as people watch it: the decider's states and decisions, kept up to date."""
+"""A living pipeline as people watch it: states, decisions and kill switches, kept up to date."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
 
+from tradecanary.kill_switches import KillSwitches, overlaid
 from tradecanary.processors.decision.model import PartitionState
 from tradecanary.processors.runtime.decision_following import Following
 from tradecanary.processors.runtime.log import Log
@@ -33,11 +34,12 @@ class Live:
             for place in self._places
         }
         self._decisions: dict[str, deque[Decision]] = {}
+        self._switches = KillSwitches(log)
 
     @property
     def states(self) -> tuple[PartitionState, ...]:
-        """The state of every partition as of its last recorded look."""
-        return tuple(each.state for each in self._following)
+        """The state of every partition as of its last recorded look, kills as they are written."""
+        return tuple(overlaid(each.state, self._switches.newest) for each in self._following)
 
     @property
     def decisions(self) -> Mapping[str, tuple[Decision, ...]]:
@@ -51,7 +53,8 @@ class Live:
         """
         moved = [each.refresh() for each in self._following]
         decided = [self._read(place) for place in self._places]
-        return any(moved) or any(decided)
+        switched = self._switches.refresh()
+        return any(moved) or any(decided) or switched
 
     def _read(self, place: TopicPartition) -> bool:
         start = self._positions[place]

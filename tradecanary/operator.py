@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
-from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.runtime.log import Log, Unavailable
 from tradecanary.processors.stage import TopicPartition
-from tradecanary.schemas.codec import ContractViolation, decode, encode
+from tradecanary.roll_call import KillAnswer, RollCall
+from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import Decision, DecisionKind
 from tradecanary.schemas.execution import Mode
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.partitioning import partition_of
-from tradecanary.schemas.routing import Command, CommandKind, KillSwitch, RouterStatus
-from tradecanary.schemas.topics import COMMANDS, DECISIONS, KILL_SWITCH, METRICS, ROUTER_STATUS
+from tradecanary.schemas.routing import Command, CommandKind, KillSwitch
+from tradecanary.schemas.topics import COMMANDS, DECISIONS, KILL_SWITCH, METRICS
 from tradecanary.schemas.units import COHORT_US, US_PER_S
 
 _POLL_S = 0.1
@@ -32,14 +32,6 @@ class Append(Protocol):
 
     def __call__(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
         """Append it, or raise."""
-
-
-@dataclass(frozen=True, slots=True)
-class KillAnswer:
-    """How many of the routers heard obey the kill switch as written."""
-
-    heard: int
-    obeying: int
 
 
 def is_refusal(decision: Decision) -> bool:
@@ -166,33 +158,22 @@ class Operator:
     def switch(
         self, strategy: str, *, killed: bool, actor: str, reason: str, timeout_s: float = 5.0
     ) -> KillAnswer:
-        """Write the kill switch of `strategy` (or `*`); return who obeys after `timeout_s`."""
-        kill = KillSwitch(strategy, killed, actor, self.now_us(), reason)
-        places = [
-            TopicPartition(ROUTER_STATUS.name, number)
-            for number in range(self.log.partitions(ROUTER_STATUS.name))
-        ]
-        starts = {place: self.log.end_offset(place) for place in places}
-        self._append(KILL_SWITCH.name, strategy.encode(), encode(kill))
-        newest: dict[str, bool] = {}
-        deadline_us = self.now_us() + round(timeout_s * US_PER_S)
-        while self.now_us() < deadline_us:
-            self.wait(_POLL_S)
-            for place in places:
-                for record in self.log.read(place, starts[place]):
-                    starts[place] = record.offset + 1
-                    self._note(newest, record.value, strategy)
-            if newest and all(state == killed for state in newest.values()):
-                break
-        return KillAnswer(len(newest), sum(state == killed for state in newest.values()))
+        """Write the kill switch of `strategy` (or `*`); return who obeys, within `timeout_s`.
 
-    def _note(self, newest: dict[str, bool], value: bytes | None, strategy: str) -> None:
+        Nothing is asked of the log before the switch is written. Raises what `append` raises.
+        """
+        switch = KillSwitch(strategy, killed, actor, self.now_us(), reason)
+        self._append(KILL_SWITCH.name, strategy.encode(), encode(switch))
+        deadline_us = self.now_us() + round(timeout_s * US_PER_S)
         try:
-            status = decode(RouterStatus, value)
-        except ContractViolation:
-            return  # the decider reports it
-        if strategy in {"*", status.strategy}:
-            newest[f"{status.strategy}/{status.router}"] = status.killed
+            roll = RollCall(self.log, switch)
+            answer = roll.poll()
+            while not answer.is_obeyed and self.now_us() < deadline_us:
+                self.wait(_POLL_S)
+                answer = roll.poll()
+        except Unavailable as away:
+            return KillAnswer(0, problem=str(away))
+        return answer
 
     def _partition(self, strategy: str) -> int:
         return partition_of(strategy.encode(), self.log.partitions(COMMANDS.name))

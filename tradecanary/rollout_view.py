@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from tradecanary.kill_switches import ruling
 from tradecanary.processors.decision.chain import streams_of
 from tradecanary.processors.decision.criteria import limits, p99_us
 from tradecanary.processors.decision.guards import GuardInput, check_guards
@@ -23,6 +25,20 @@ from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, MICROS, STABLE, US
 from tradecanary.stream_view import stream_views
 
 View = dict[str, Any]
+STALE_LOOK_US = 3 * US_PER_S
+"""A decider that runs records a look each second; after so long it is said that none does."""
+
+
+def no_decider(states: Iterable[PartitionState], now_us: int) -> str:
+    """Return the sentence that no decider runs, an empty text when all partitions have looks."""
+    known = [each.recorded_at_us for each in states if each.strategies]
+    age_us = now_us - min(known, default=now_us)
+    if age_us <= STALE_LOOK_US:
+        return ""
+    return (
+        f"no decider: no look was recorded for {age_us // US_PER_S} s; what is shown is as of then "
+        "(kill works without one)"
+    )
 
 
 def strategy_view(partition: PartitionState, strategy: StrategyState, now_us: int) -> View:
@@ -34,11 +50,20 @@ def strategy_view(partition: PartitionState, strategy: StrategyState, now_us: in
         "revision": strategy.revision,
         "epoch": partition.epoch,
         "killed": strategy.killed,
+        "kill": _kill(partition, strategy),
         "frozen": strategy.frozen or None,
+        "look_age_s": round(max(0, now_us - partition.recorded_at_us) / US_PER_S, 1),
         "data_age_s": round(flow.data_age_us(now_us) / US_PER_S, 1) if flow else None,
         "routers": _routers(strategy, partition.recorded_at_us),
         "rollout": _rollout(strategy, strategy.rollout, now_us) if strategy.rollout else None,
     }
+
+
+def _kill(partition: PartitionState, strategy: StrategyState) -> View | None:
+    found = ruling(partition.kills, strategy.strategy)
+    if found is None:
+        return None
+    return {"strategy": found.strategy, "actor": found.actor, "reason": found.reason}
 
 
 def line_view(partition: PartitionState, strategy: StrategyState) -> View:

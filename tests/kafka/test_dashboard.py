@@ -318,3 +318,28 @@ def test_kafka_is_killed_and_comes_back_under_an_open_page(
         expect(page.locator(".notice.bad")).to_have_count(0)
         assert process.running
         assert [] == alone.complaints
+
+
+def test_without_a_decider_a_kill_goes_past_a_verb_that_waits(
+    shown: Shown, bootstrap_servers: str, tmp_path: Path, topic_prefix: str
+) -> None:
+    """The page says that none runs; an abort waits for its answer, a kill does not wait for it."""
+    pipeline = Pipeline(bootstrap_servers, topic_prefix, tmp_path, executions=1, control=1)
+    try:
+        decider = pipeline.stage("decision")
+        pipeline.start("vwap", policy())
+        process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
+        alone = Shown(pipeline, shown.browser, process, address)
+        with alone.person() as page:
+            alone.open(page, "vwap")
+            assert 0 == decider.stop()
+            expect(page.get_by_text("No decider")).to_be_visible(timeout=20_000)
+            _ask(page, "abort", "it trades worse", sure=True)
+            page.get_by_role("button", name="Cancel").click()
+            _ask(page, "kill", "at once", sure=True)
+            expect(page.get_by_text("kill of vwap is written")).to_be_visible(timeout=20_000)
+            expect(page.locator("h1 .pill")).to_have_text("■ KILLED")
+            expect(page.get_by_text("by bob: at once")).to_be_visible()
+            expect(page.get_by_text("no decider answered")).to_be_visible(timeout=20_000)
+    finally:
+        pipeline.close()

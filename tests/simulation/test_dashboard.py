@@ -147,12 +147,11 @@ def test_a_decider_that_does_not_look_is_said() -> None:
     """After 3 s, and that the leases have ended after 10 s."""
     rollout = Rollout.begin()
     rollout.world.run_for(5)
-    known = _board(rollout).snapshot.known[STRATEGY]
+    snapshot = _board(rollout).snapshot
 
     def said(silent_s: int) -> str:
-        now_us = rollout.world.now_us() + silent_s * US_PER_S
-        view = view_of(known.partition, known.strategy, now_us)
-        return one_rollout.notices(view, None, None)
+        read_us = rollout.world.now_us() + silent_s * US_PER_S
+        return trouble(replace(snapshot, read_at_us=read_us), read_us, STRATEGY)
 
     assert "No decider" not in said(2)
     assert "go to the baseline when their lease" in said(5)

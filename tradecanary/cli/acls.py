@@ -76,7 +76,7 @@ def _apply(settings: Settings, named: Named) -> None:
     except (Unavailable, KafkaException) as away:
         text = why(settings.bootstrap_servers, said(away), settings.connection())
         fail(f"{text} An administrator gives access, on a broker with an authorizer.", Exit.REFUSED)
-    err.print(f"{count} entries are there", markup=False)
+    err.print(f"{count} entries are there")
 
 
 def _plain(grant: Grant, named: Named) -> dict[str, object]:

@@ -58,7 +58,7 @@ def run_alerting(path: Path, settings: Settings) -> int:
 
     routes = load(path)
     for problem in secret_problems(routes):  # it may still come: a delivery tries again
-        err.print(f"warning: {problem}", style="yellow", markup=False)
+        err.print(f"warning: {problem}", style="yellow")
     say = json_lines().bind(slot=settings.slot)
     figures = AttemptFigures(REGISTRY, say.warning)
     task = AlertingTask(routes, Courier(routes, clock_us, figures.failed))
@@ -93,11 +93,9 @@ def lint(routes: _File, json: _Json = False) -> None:  # noqa: FBT002
         for route in known.routes:
             senders = ", ".join(f"{n} ({known.senders[n].kind})" for n in route.senders)
             patterns = ", ".join(route.strategies)
-            out.print(
-                f"{route.name}: {patterns} from {route.minimum.value} on -> {senders}", markup=False
-            )
+            out.print(f"{route.name}: {patterns} from {route.minimum.value} on -> {senders}")
     for problem in problems:
-        err.print(problem, style="red", markup=False)
+        err.print(problem, style="red")
     if problems:
         raise typer.Exit(Exit.REFUSED)
 
@@ -145,7 +143,7 @@ def try_route(
         for one in results:
             style = "green" if one["outcome"] == DeliveryOutcome.SENT else "red"
             text = f"{one['sender']}: {one['action']} {one['outcome']} {one['problem']}".rstrip()
-            out.print(text, style=style, markup=False)
+            out.print(text, style=style)
     if any(one["outcome"] != DeliveryOutcome.SENT for one in results):
         raise typer.Exit(Exit.REFUSED)
 

@@ -16,6 +16,6 @@ def agreed(what: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         fail(f"{what}\nNobody can be asked here: add --yes if it is meant.", Exit.USAGE)
-    err.print(f"{what}\nGo on? [y/N] ", end="", markup=False)
+    err.print(f"{what}\nGo on? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         fail("Nothing was sent.", Exit.REFUSED)

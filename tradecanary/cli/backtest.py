@@ -107,7 +107,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option a line
     else:
         show(found)
         if html is not None:
-            out.print(f"report: {html}", markup=False)
+            out.print(f"report: {html}")
     if found.same_as_live is False:
         raise typer.Exit(Exit.REFUSED)
 
@@ -193,21 +193,21 @@ def show(found: Backtest) -> None:
     from tradecanary.backtesting.report import facts, notes
     from tradecanary.backtesting.result import GRID
 
-    out.print(f"{found.strategy}: {found.stable} -> {found.canary}", style="bold", markup=False)
-    out.print(facts(found), markup=False)
+    out.print(f"{found.strategy}: {found.stable} -> {found.canary}", style="bold")
+    out.print(facts(found))
     for note in notes(found):
-        out.print(note, style="yellow", markup=False)
+        out.print(note, style="yellow")
     for one in found.policies:
-        out.print(f"\n{one.name} ({one.how})", style="bold cyan", markup=False)
+        out.print(f"\n{one.name} ({one.how})", style="bold cyan")
         out.print(Text(f"  {trail.HEADER}", style="dim"))
         for made in one.decided:
             style = trail.STYLES.get(made.kind, "")
             out.print(Text(f"  {trail.line(made, one.decided[0].time_us)}", style=style))
         if one.end is None:
-            out.print(f"  {one.outcome}: {one.reason}", markup=False)
+            out.print(f"  {one.outcome}: {one.reason}")
         else:
             verb = "would have " if one.how == GRID else ""
-            out.print(f"  {verb}{one.outcome}", markup=False)
+            out.print(f"  {verb}{one.outcome}")
     out.print()
     out.print(_table(found))
 

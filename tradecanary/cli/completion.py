@@ -36,7 +36,7 @@ def completion(
         fail(f"shell was {shell!r}; known are {known}", Exit.USAGE)
     if install_it:
         _, path = install(shell=shell, prog_name="tradecanary")
-        out.print(f"written to {path}; it works in shells started from now on", markup=False)
+        out.print(f"written to {path}; it works in shells started from now on")
         return
     typer.echo(
         get_completion_script(

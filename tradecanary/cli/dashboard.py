@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -45,16 +46,13 @@ def dashboard(
     Example: DASHBOARD_TOKEN=$(openssl rand -hex 16) tradecanary dashboard
     """
     settings = settings_of(bootstrap_servers)
+    if find_spec("nicegui") is None:
+        fail("the dashboard needs nicegui: pip install 'tradecanary[dashboard]'", Exit.USAGE)
     token = _token(token_file, host)  # before the slow imports: a refusal comes at once
-    try:
-        from tradecanary.dashboard.board import Board
-        from tradecanary.dashboard.frame import Site
-        from tradecanary.dashboard.server import listen, serve
-        from tradecanary.dashboard.sessions import Sessions
-    except ModuleNotFoundError as missing:
-        fail(
-            f"the dashboard needs {missing.name}: pip install 'tradecanary[dashboard]'", Exit.USAGE
-        )
+    from tradecanary.dashboard.board import Board
+    from tradecanary.dashboard.frame import Site
+    from tradecanary.dashboard.server import listen, serve
+    from tradecanary.dashboard.sessions import Sessions
     from tradecanary.live import Live
     from tradecanary.operator import Operator
 
@@ -78,7 +76,7 @@ def dashboard(
         hands,
         f"Kafka {settings.bootstrap_servers}{prefix}",
     )
-    serve(site, listening, lambda: out.print(f"dashboard at {address}", markup=False))
+    serve(site, listening, lambda: out.print(f"dashboard at {address}"))
 
 
 def _token(file: Path | None, host: str) -> str:
@@ -100,7 +98,7 @@ def _token(file: Path | None, host: str) -> str:
                 Exit.USAGE,
             )
         token = secrets.token_urlsafe(18)
-        err.print(f"login token of this run (set {TOKEN} to keep one): {token}", markup=False)
+        err.print(f"login token of this run (set {TOKEN} to keep one): {token}")
     if len(token) < SHORTEST_TOKEN:
         fail(
             f"the login token in {origin} has {len(token)} letters, at least {SHORTEST_TOKEN} are "

@@ -50,8 +50,7 @@ def _introduce(seed: int) -> None:
     out.print(
         f"Two rollouts of strategy momentum, ramp aggressive, synthetic market, seed {seed}.\n"
         f"The judge '{policy().judge.kind}' weighs every mature order: it may look as often as it "
-        "likes.\n",
-        markup=False,
+        "likes.\n"
     )
 
 

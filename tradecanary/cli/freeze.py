@@ -122,9 +122,9 @@ def _show(answers: Mapping[str, Decision | None], timeout_s: float, *, as_json: 
             say_json({"strategy": name, "answer": decision_json(answer) if answer else None})
         elif answer is None:
             text = f"{name}: written, but no decider answered within {timeout_s:g} s"
-            out.print(text, style="red", markup=False)
+            out.print(text, style="red")
         else:
-            out.print(f"{name}: {answer.number} {answer.reason}", markup=False)
+            out.print(f"{name}: {answer.number} {answer.reason}")
     if None in answers.values():
         raise typer.Exit(Exit.NO_ANSWER)
     if any(answer is not None and is_refusal(answer) for answer in answers.values()):

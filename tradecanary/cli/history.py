@@ -23,6 +23,8 @@ def history(
 ) -> None:
     """Show what was decided for a strategy, when, at how many canary orders, and why.
 
+    The number is what `tradecanary explain STRATEGY/NUMBER` takes.
+
     Example: tradecanary history momentum
     """
     with connected(bootstrap_servers) as operator, saying("reading decisions"):
@@ -30,10 +32,13 @@ def history(
     if not decisions:
         fail(f"no decision was ever made for strategy {strategy!r}", Exit.REFUSED)
     if not json:
-        out.print(Text(trail.HEADER, style="dim"))
+        since = trail.utc(decisions[0].time_us)
+        out.print(Text(f"minutes and seconds since {since}", style="dim"))
+        out.print(Text(f"   #  {trail.HEADER}", style="dim"))
     for decision in decisions:
         if json:
             say_json(decision_json(decision))
         else:
             style = trail.STYLES.get(decision.kind, "")
-            out.print(Text(trail.line(decision, decisions[0].time_us), style=style))
+            line = trail.line(decision, decisions[0].time_us)
+            out.print(Text(f"{decision.number:>4}  {line}", style=style))

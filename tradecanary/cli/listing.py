@@ -8,11 +8,11 @@ from rich.text import Text
 
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.options import Json
-from tradecanary.cli.output import View, duration, out, percent, say_json, saying
+from tradecanary.cli.output import View, duration, err, out, percent, say_json, saying
 from tradecanary.cli.status import mark, style_of
 from tradecanary.processors.decision.model import PartitionState
 from tradecanary.processors.decision.transitions import ENDED
-from tradecanary.rollout_view import line_view
+from tradecanary.rollout_view import line_view, no_decider
 from tradecanary.states import states
 
 _COLUMNS = ("STRATEGY", "ROLLOUT", "STATUS", "PHASE", "SET", "ACTUAL", "CANARY", "ROUTERS",
@@ -27,7 +27,11 @@ def list_rollouts(json: Json = False, bootstrap_servers: Connection = None) -> N
     Reads topics only, so it works while no decider runs. Example: tradecanary list
     """
     with connected(bootstrap_servers) as operator, saying("reading the decider's state"):
-        found = lines(states(operator.log))
+        known = list(states(operator.log))
+        late = no_decider(known, operator.now_us())
+    found = lines(known)
+    if late:
+        err.print(late, style="red")
     for line in found if json else ():
         say_json(line)
     if json:

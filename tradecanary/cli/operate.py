@@ -17,6 +17,7 @@ from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.options import ME, Actor, Json, Reason, Strategy, Timeout, Yes
 from tradecanary.cli.output import Exit, out, say_json, saying
 from tradecanary.cli.sending import send
+from tradecanary.roll_call import said_of
 from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
@@ -27,10 +28,10 @@ _StrategyOrAll = Annotated[
 
 def approve(
     strategy: Strategy,
+    reason: Reason,
     gate: Annotated[
         str, typer.Option("--gate", help="start, promotion or a phase; the next one by default.")
     ] = "",
-    reason: Reason = "approved",
     actor: Actor = ME,
     timeout: Timeout = 10.0,
     json: Json = False,  # noqa: FBT002
@@ -83,12 +84,14 @@ halt = _harmless(CommandKind.HALT, "Stop increases, promotion and clocks; guards
 resume = _harmless(CommandKind.RESUME, "End a halt.")
 increase = _asking(
     CommandKind.INCREASE,
-    "Go to the next phase now, whatever its minima.",
+    "Go to the next phase now, whatever its minima. A freeze, a router that does not attest or\n"
+    "a missing approval refuse it.",
     "the canary is given the next phase's weight now.",
 )
 promote = _asking(
     CommandKind.PROMOTE,
-    "Give the canary all orders now, whatever the ramp.",
+    "Give the canary all orders now, whatever the phase, if the judge's tests have passed and\n"
+    "nothing forbids a rise: no freeze, every router attests, approvals are there.",
     "the canary is given all orders now.",
 )
 abort = _asking(
@@ -113,7 +116,8 @@ def kill(
 ) -> None:
     """Stop all order flow: route() gives no handler, with or without a decider, until unkill.
 
-    Asks first; a script adds --yes. Exit code 3: not every router heard says that it obeys.
+    Asks first; a script adds --yes. Exit code 3: written, but not every router says that it obeys;
+    asked are those heard in the last 10 s, and those that are not there are named.
 
     Example: tradecanary kill momentum --reason 'runaway orders' --yes
     """
@@ -131,7 +135,8 @@ def unkill(
 ) -> None:
     """End a kill. A rollout that it halted stays halted: resume or abort it.
 
-    Asks first; a script adds --yes. Exit code 3: not every router heard says that it obeys.
+    Asks first; a script adds --yes. Exit code 3: written, but not every router says that it obeys;
+    asked are those heard in the last 10 s, and those that are not there are named.
 
     Example: tradecanary unkill momentum --reason 'found and fixed' --yes
     """
@@ -150,9 +155,16 @@ def _switch(
         answer = operator.switch(strategy, killed=killed, actor=actor, reason=reason)
     verb = "kill" if killed else "unkill"
     if as_json:
-        say_json({"verb": verb, "routers_heard": answer.heard, "obeying": answer.obeying})
+        say_json(
+            {
+                "verb": verb,
+                "routers_heard": answer.heard,
+                "obeying": answer.obeying,
+                "missing": answer.missing,
+                "problem": answer.problem or None,
+            }
+        )
     else:
-        obey = f"{answer.obeying} of {answer.heard} routers obey"
-        out.print(f"{verb} of {_named(strategy)} written; {obey}", markup=False)
-    if answer.obeying < answer.heard or not answer.heard:
+        out.print(f"{verb} of {_named(strategy)} written; {said_of(answer)}")
+    if not answer.is_obeyed:
         raise typer.Exit(Exit.NO_ANSWER)

@@ -16,10 +16,15 @@ from rich.console import Console
 _WIDE = 120
 """Columns where nobody looks: in a pipe or a file nothing is cut."""
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
-err = Console(
-    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _WIDE
-)
+
+def _console(*, stderr: bool, at_terminal: bool) -> Console:
+    """Square brackets are text: people put them into reasons, and strategies have them."""
+    width = None if at_terminal else _WIDE
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, markup=False)
+
+
+out = _console(stderr=False, at_terminal=sys.stdout.isatty())
+err = _console(stderr=True, at_terminal=sys.stderr.isatty())
 
 
 class Exit(IntEnum):
@@ -42,7 +47,7 @@ class Exit(IntEnum):
 @contextmanager
 def saying(what: str, after_s: float = 0.7) -> Iterator[None]:
     """Say on stderr what a command waits for, when it takes longer than a person expects."""
-    timer = threading.Timer(after_s, err.print, (f"{what} ...",), {"style": "dim", "markup": False})
+    timer = threading.Timer(after_s, err.print, (f"{what} ...",), {"style": "dim"})
     timer.daemon = True
     timer.start()
     try:
@@ -58,7 +63,7 @@ def say_json(value: object) -> None:
 
 def fail(text: str, code: Exit) -> NoReturn:
     """Print what went wrong and leave with `code`."""
-    err.print(text, style="red", markup=False)
+    err.print(text, style="red")
     raise typer.Exit(code)
 
 

@@ -92,13 +92,13 @@ def _show(made: Plan, obstacles: list[str]) -> None:
     if obstacles:
         out.print("Even an equal canary is not promoted:", style="bold red")
         for text in obstacles:
-            out.print(f"  - {text}", markup=False)
+            out.print(f"  - {text}")
     else:
-        out.print(_promotion(made), markup=False)
+        out.print(_promotion(made))
     out.print(_effects(made))
     out.print(Text("What this rollout cannot catch:", style="bold"))
     for text in made.cannot:
-        out.print(f"  - {text}", markup=False)
+        out.print(f"  - {text}")
 
 
 def _phases(made: Plan) -> Table:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from tradecanary.cli.connection import Connection
 from tradecanary.cli.order_flow import File, OrderFlow, OrdersPerS, Strategy, order_flow
@@ -151,7 +152,7 @@ def lint(
     tested = f" with {flow.says}" if flow else ""
     out.print(f"{policy.name}@{policy.hash[:8]} can be used{tested}", style="green")
     for text in found:
-        out.print(f"warning: {text}", style="yellow", markup=False)
+        out.print(f"warning: {text}", style="yellow")
 
 
 @app.command()
@@ -189,10 +190,10 @@ def show(source: _Source, json: _Json = False) -> None:  # noqa: FBT002
     out.print(table)
     for name in ("judge", "guards", "data", "approvals"):
         said = ", ".join(f"{key} {value}" for key, value in getattr(policy, name))
-        out.print(f"[bold]{name}[/bold]: {said}")
+        out.print(Text(name, style="bold").append(f": {said}", style=""))
+    most = f"at most {duration(policy.max_duration_s)} in all"
     out.print(
-        f"[bold]watch[/bold] {duration(policy.watch_s)} at 100 %, "
-        f"at most {duration(policy.max_duration_s)} in all"
+        Text("watch", style="bold").append(f" {duration(policy.watch_s)} at 100 %, {most}", "")
     )
 
 

@@ -55,8 +55,8 @@ def report(
         say_json({"page": str(done.page), "lines": done.lines, "findings": done.findings})
     else:
         for name, count in done.lines.items():
-            out.print(f"{count:>8,}  {out_ / name}", markup=False)
-        out.print(f"{'page':>8}  {done.page}", markup=False)
+            out.print(f"{count:>8,}  {out_ / name}")
+        out.print(f"{'page':>8}  {done.page}")
     if done.findings:
         err.print(f"the hash chain has {done.findings:,} findings", style="bold red")
         raise typer.Exit(Exit.REFUSED)

@@ -145,7 +145,7 @@ def router_sim(  # noqa: PLR0913, PLR0917 - options of a simulation
         fail(str(wrong), Exit.USAGE)
     if write_spec is not None:
         write_spec.write_text(_spec(settings, policy), encoding="utf-8")
-        err.print(f"SPEC written: tradecanary start {write_spec}", markup=False)
+        err.print(f"SPEC written: tradecanary start {write_spec}")
     _trade(settings, seconds)
 
 

@@ -38,7 +38,7 @@ def send(
     if as_json:
         say_json(decision_json(decision))
     else:
-        out.print(f"{decision.number} {decision.kind.value}  {decision.reason}", markup=False)
+        out.print(f"{decision.number} {decision.kind.value}  {decision.reason}")
     if is_refusal(decision):
         raise typer.Exit(Exit.REFUSED)
     return decision

@@ -88,7 +88,7 @@ def _declared(spec: Path, *, no_limits: bool) -> RolloutSpec:
             Exit.REFUSED,
         )
     for text in _doubts(wanted):
-        err.print(f"warning: {text}", style="yellow", markup=False)
+        err.print(f"warning: {text}", style="yellow")
     return wanted.model_copy(update={"limits_waived": wanted.limits is None})
 
 

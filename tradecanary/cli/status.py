@@ -23,7 +23,9 @@ from tradecanary.cli.output import (
     say_json,
     saying,
 )
-from tradecanary.rollout_view import strategy_view
+from tradecanary.rollout_view import STALE_LOOK_US, strategy_view
+from tradecanary.schemas.routing import EVERYWHERE
+from tradecanary.schemas.units import US_PER_S
 from tradecanary.states import states
 
 _LIVE = {"PENDING": "◌", "ACTIVE": "◌", "HALTED": "॥", "WATCHING": "◌"}
@@ -80,7 +82,11 @@ def rendered(view: View) -> RenderableType:
     baseline = f"{view['baseline'] or '-'}   revision {view['revision']}"
     head.add_row("Baseline:", baseline)
     if view["killed"]:
-        head.add_row("Kill:", Text("ON: route() gives no handler until unkill", style="red"))
+        head.add_row("Kill:", Text(_kill(view["kill"]), style="red"))
+    if view["look_age_s"] > STALE_LOOK_US / US_PER_S:
+        gone = duration(view["look_age_s"])
+        text = f"no look was recorded for {gone}: what follows is as of then"
+        head.add_row("Decider:", Text(text, style="red"))
     if view["frozen"]:
         head.add_row("Freeze:", view["frozen"])
     routers = view["routers"]
@@ -90,10 +96,18 @@ def rendered(view: View) -> RenderableType:
         f"{routers['heard']} heard, {routers['following']} follow this revision   "
         f"data {'-' if age is None else f'{age:g} s'} old",
     )
+    for router, why in sorted(routers["fallbacks"].items()):
+        head.add_row("", Text(f"{router} serves the baseline: {why}", style="yellow"))
     if rollout is None:
         return head
     _rollout_rows(head, rollout)
     return Group(head, _measures(rollout), *_verdict(rollout), Text(""))
+
+
+def _kill(kill: View | None) -> str:
+    by = f" (by {kill['actor']}: {kill['reason']})" if kill else ""
+    scope = "ON for all strategies" if kill and kill["strategy"] == EVERYWHERE else "ON"
+    return f"{scope}{by}: route() gives no handler until unkill"
 
 
 def _rollout_rows(head: Table, rollout: View) -> None:

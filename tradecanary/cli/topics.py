@@ -77,6 +77,6 @@ def _report(
         out.print(table)
     problems = [one.problem for one in results if one.problem]
     for problem in problems:
-        err.print(problem, style="red", markup=False)
+        err.print(problem, style="red")
     if problems:
         raise typer.Exit(Exit.REFUSED)

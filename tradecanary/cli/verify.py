@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 _Json = Annotated[bool, typer.Option("--json", help="Print findings and summary as JSON lines.")]
 _Executions = Annotated[
-    bool, typer.Option(" /--no-executions", help="Leave out the orders: the longest part by far.")
+    bool,
+    typer.Option(
+        " /--no-executions",
+        help="Leave out the orders: the longest part by far.",
+        show_default=False,
+    ),
 ]
 _SHORT_S = 0.05
 _SHOWN = 20
@@ -129,10 +134,10 @@ class _Findings:
             return
         where = f"{finding.topic} partition {finding.partition} offset {finding.offset}"
         whose = f" ({finding.strategy})" if finding.strategy else ""
-        out.print(f"{finding.what.value}  {where}{whose}", style="bold red", markup=False)
-        out.print(f"  {MEANINGS[finding.what]}", markup=False)
-        out.print(f"  expected: {finding.expected}", markup=False)
-        out.print(f"  found:    {finding.found}", markup=False)
+        out.print(f"{finding.what.value}  {where}{whose}", style="bold red")
+        out.print(f"  {MEANINGS[finding.what]}")
+        out.print(f"  expected: {finding.expected}")
+        out.print(f"  found:    {finding.found}")
 
 
 def summary(done: Run) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def show(done: Run) -> None:
         if rest:
             out.print(f"           beside them {rest}")
     for note in found.notes:
-        out.print(f"Note: {note}", style="yellow", markup=False)
+        out.print(f"Note: {note}", style="yellow")
     rate = f", orders read at {done.events_per_s:,.0f} events/s" if done.events_per_s else ""
     took = duration(done.took_s) if done.took_s >= 1 else f"{done.took_s:.1f} s"
     verdict, style = ("CLEAN", "bold green") if found.is_clean else ("FINDINGS", "bold red")

@@ -14,9 +14,12 @@ from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.options import Json, Strategy
 from tradecanary.cli.output import Exit, err, fail, out, say_json
 from tradecanary.operator import Operator
+from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.schemas.decisions import Decision, RolloutStatus
 from tradecanary.schemas.units import US_PER_S
 
+_PATIENCE_US = 10 * 60 * US_PER_S
+"""An outage that lasts longer than this ends the wait."""
 _POLL_S = 0.2
 
 
@@ -89,18 +92,22 @@ def wait_for(
     if as_json is False and _code(mine[-1].status, until) is None:
         limit = f", at most {timeout_s:g} s" if timeout_s else ""
         err.print(f"waiting for {rollout} of {strategy} to be {until.value}{limit} ...",
-                  style="dim", markup=False)  # fmt: skip
+                  style="dim")  # fmt: skip
     deadline_us = operator.now_us() + round(timeout_s * US_PER_S)
-    code = _code(mine[-1].status, until)
+    code, outage = _code(mine[-1].status, until), _Outage()
     while code is None:
         if timeout_s and operator.now_us() >= deadline_us:
             code = Exit.TIMED_OUT
             break
         operator.wait(_POLL_S)
-        for decision in tail.poll():
-            if (decision.strategy, decision.rollout) == (strategy, rollout):
-                mine.append(decision)
-                told.tell(decision)
+        try:
+            for decision in tail.poll():
+                if (decision.strategy, decision.rollout) == (strategy, rollout):
+                    mine.append(decision)
+                    told.tell(decision)
+            outage = _Outage()
+        except Unavailable as away:
+            outage.go_on(operator.now_us(), away)
         code = _code(mine[-1].status, until)
     told.end(mine, code, timeout_s)
     return code
@@ -111,6 +118,21 @@ def _code(status: RolloutStatus, until: Until) -> Exit | None:
     if status is RolloutStatus.HALTED and until in _HALT_ENDS:
         return Exit.HALTED
     return _ENDS.get(status)
+
+
+class _Outage:
+    """Kafka away while somebody waits: the rollout goes on without us, so the wait does, too."""
+
+    def __init__(self) -> None:
+        self._since_us: int | None = None
+
+    def go_on(self, now_us: int, away: Unavailable) -> None:
+        """Say so once; raise what happened when it has lasted too long."""
+        if self._since_us is None:
+            self._since_us = now_us
+            err.print(f"Kafka does not answer, waiting on: {away}", style="yellow")
+        elif now_us - self._since_us > _PATIENCE_US:
+            raise away
 
 
 class _Told:
@@ -134,15 +156,14 @@ class _Told:
         elif code is Exit.TIMED_OUT:
             held = f", held: {last.reason}" if last.hold else ""
             text = f"{last.rollout} is {last.status.value} after {waited_s:g} s{held}; it goes on"
-            err.print(text, style="yellow", markup=False)
+            err.print(text, style="yellow")
         elif code is Exit.HALTED:
             strategy = last.strategy
             err.print(
                 f"{last.rollout} is halted: look at tradecanary status {strategy}, then "
                 f"tradecanary resume {strategy} or tradecanary abort {strategy}",
                 style="yellow",
-                markup=False,
             )
         else:
             ended = next(n for n, one in enumerate(mine, 1) if one.status is last.status)
-            out.print(trail.summary(mine[:ended]), markup=False)
+            out.print(trail.summary(mine[:ended]))

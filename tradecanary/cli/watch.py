@@ -12,11 +12,12 @@ from rich.text import Text
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.listing import lines
 from tradecanary.cli.options import MaybeStrategy
-from tradecanary.cli.output import Exit, View, fail, out, say_json, saying
+from tradecanary.cli.output import Exit, View, err, fail, out, say_json, saying
 from tradecanary.cli.watched import fits, rows, trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
 from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.rollout_view import no_decider
 from tradecanary.watch_view import watch_view
 
 _EVERY_S = 0.3
@@ -49,7 +50,10 @@ def watch(
         shown = views(live, strategy, operator.now_us())
         if once and strategy is not None and not shown:
             fail(f"strategy {strategy!r} is not known to any decider", Exit.REFUSED)
+        late = no_decider(live.states, operator.now_us())
         if once or json or not out.is_terminal:
+            if late:
+                err.print(late, style="red")
             _print(shown, as_json=json)
         if once:
             return
@@ -75,6 +79,12 @@ def views(live: Live, strategy: str | None, now_us: int) -> list[View]:
 
 def picture(live: Live, strategy: str | None, now_us: int, height: int) -> RenderableType:
     """Return what is drawn now in so many lines: trees where they fit, else a line a rollout."""
+    late = no_decider(live.states, now_us)
+    shown = _shown(live, strategy, now_us, height - bool(late))
+    return Group(Text(late, style="bold red"), shown) if late else shown
+
+
+def _shown(live: Live, strategy: str | None, now_us: int, height: int) -> RenderableType:
     known = sum(len(partition.strategies) for partition in live.states)
     if strategy is None and not fits(known, height):
         return rows(lines(live.states), known, height)
@@ -89,10 +99,17 @@ def _print(shown: list[View], *, as_json: bool) -> None:
 
 
 def _lines(operator: Operator, live: Live, strategy: str | None, *, as_json: bool) -> None:
-    decided = _decided(live)
+    decided, away = _decided(live), False
     while True:
         operator.wait(_EVERY_S)
-        moved = live.refresh()
+        try:
+            moved = live.refresh()
+        except Unavailable as failure:
+            if not away:
+                err.print(f"Kafka does not answer, watching on: {failure}", style="yellow")
+            away = True
+            continue
+        away = False
         before, decided = decided, _decided(live)
         if moved and (as_json or decided != before):
             _print(views(live, strategy, operator.now_us()), as_json=as_json)

@@ -24,7 +24,8 @@ class Asking:
         """Build it, closed."""
         self._site, self._identity = site, identity
         self._verb, self._strategy = VERBS["halt"], ""
-        self._waits = False
+        self._waiting: set[tuple[str, str]] = set()
+        self._opened = 0
         with ui.dialog() as self._dialog, ui.card().classes("ask"):
             self._title = ui.label().classes("title")
             self._says = ui.label()
@@ -42,6 +43,8 @@ class Asking:
     def open(self, verb: Verb, strategy: str) -> None:
         """Ask for `verb` of `strategy`."""
         self._verb, self._strategy = verb, strategy
+        self._opened += 1
+        self._button.props(remove="loading")
         of = f"{verb.name} {named(strategy)}"
         self._title.set_text(
             of.capitalize() if strategy == "*" else f"{verb.name.capitalize()} {strategy}"
@@ -77,10 +80,10 @@ class Asking:
         return [name for name, view in views if view is not None and verb.fits(view)]
 
     async def _perform(self, actor: str, reason: str) -> None:
-        verb, strategy = self._verb, self._strategy
-        if self._waits:
-            return  # Enter twice is one command
-        self._waits = True
+        verb, strategy, asked = self._verb, self._strategy, self._opened
+        if (verb.name, strategy) in self._waiting:
+            return  # Enter twice is one command; another verb is not held up by one that waits
+        self._waiting.add((verb.name, strategy))
         self._problem.set_text("")
         self._button.props("loading")
         try:
@@ -94,9 +97,10 @@ class Asking:
                 every=self._fitting(verb),
             )
         finally:
-            self._waits = False
+            self._waiting.discard((verb.name, strategy))
+        if self._opened == asked:  # else the dialog asks for something else by now
             self._button.props(remove="loading")
-        self._dialog.close()
+            self._dialog.close()
         if answer is None:
             return  # the server ends
         ui.notify(

@@ -53,11 +53,13 @@ class Snapshot:
                 return found
         return None
 
-    def looked_us(self, now_us: int) -> int | None:
-        """Return since when the slowest partition with strategies had no look; None without any."""
-        return max(
-            (now_us - one.partition.recorded_at_us for one in self.known.values()), default=None
-        )
+    def looked_us(self, now_us: int, strategy: str = "") -> int | None:
+        """Return since when the strategy's partition had no look, by default the slowest one's.
+
+        None when no strategy is known.
+        """
+        asked = [self.known[strategy]] if strategy in self.known else self.known.values()
+        return max((now_us - one.partition.recorded_at_us for one in asked), default=None)
 
 
 class Board:

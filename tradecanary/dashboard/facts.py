@@ -27,8 +27,6 @@ View = dict[str, Any]
 
 RECENT_US = 15 * 60 * US_PER_S
 """So long is a roll-back shown among what asks for attention."""
-STALE_LOOK_US = 3 * US_PER_S
-"""A decider looks many times a second; after so long without one it is said."""
 LEASE_US = LEASE_MS * 1000
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tradecanary.dashboard import words
-from tradecanary.dashboard.facts import LEASE_US, STALE_LOOK_US, Evidence, RouterRow, View
+from tradecanary.dashboard.facts import Evidence, RouterRow, View
 from tradecanary.dashboard.markup import NOTHING, Markup, joined, tag
 from tradecanary.dashboard.overview import nearest, status_of, used
 from tradecanary.dashboard.parts import bar, empty, panel, pill, table, tone_of
@@ -51,13 +51,6 @@ def notices(view: View, everywhere: KillSwitch | None, own: KillSwitch | None) -
         by = f" by {kill.actor}: {kill.reason}" if kill else ""
         scope = "all strategies" if everywhere else "this strategy"
         found.append(("bad", "■ Killed", f"{scope}{by}. route() gives no handler until unkill."))
-    if view["looked_us"] > STALE_LOOK_US:
-        gone = words.age(0, view["looked_us"])
-        late = view["looked_us"] > LEASE_US
-        text = "leases have ended: routers serve the baseline" if late else (
-            "routers go to the baseline when their lease (10 s) ends"
-        )  # fmt: skip
-        found.append(("bad", "✖ No decider", f"no look was recorded for {gone}; {text}."))
     if view["frozen"]:
         found.append(("warn", "❄ Frozen", view["frozen"]))
     if rollout and rollout["outcome"]:

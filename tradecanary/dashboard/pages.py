@@ -198,7 +198,7 @@ class OneRollout:
     def _show(self) -> None:
         board, snapshot = self._site.board, self._site.board.snapshot
         now_us = board.now_us()
-        self._trouble.show(trouble(snapshot, now_us))
+        self._trouble.show(trouble(snapshot, now_us, self._strategy))
         view = board.view(self._strategy)
         if view is None:
             text = f"No decider knows the strategy {self._strategy}."

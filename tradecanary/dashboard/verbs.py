@@ -10,6 +10,7 @@ from typing import Literal
 from tradecanary.dashboard.facts import View
 from tradecanary.operator import Operator, is_refusal
 from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.roll_call import said_of
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
 Hands = Callable[[], AbstractContextManager[Operator]]
@@ -64,7 +65,7 @@ VERBS = {
              CommandKind.APPROVE, lambda view: bool(view["gate"])),
         Verb("increase", "Goes to the next phase now, whatever its minima.",
              CommandKind.INCREASE, _can_rise, asks=True),
-        Verb("promote", "Gives the canary all orders now, whatever the ramp.",
+        Verb("promote", "Gives the canary all orders now, if the judge's tests have passed.",
              CommandKind.PROMOTE, lambda view: _is(view, "ACTIVE"), asks=True),
         Verb("abort", "Takes all orders back to stable and ends the rollout.",
              CommandKind.ABORT, _runs, asks=True),
@@ -145,9 +146,5 @@ def _commanded_all(
 
 def _switched(operator: Operator, verb: Verb, strategy: str, actor: str, reason: str) -> Answer:
     found = operator.switch(strategy, killed=verb.kills, actor=actor, reason=reason)
-    text = (
-        f"{verb.name} of {named(strategy)} is written; "
-        f"{found.obeying} of {found.heard} routers obey"
-    )
-    obeyed = found.heard and found.obeying == found.heard
-    return Answer(text, "done" if obeyed else "silent")
+    text = f"{verb.name} of {named(strategy)} is written; {said_of(found)}"
+    return Answer(text, "done" if found.is_obeyed else "silent")
