@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+from typing_extensions import override
 
 from tests.laws.decision_input import LIMITS
 from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import STRATEGY
+from tradecanary.cli import app
+from tradecanary.cli.connection import working_on
 from tradecanary.cli.output import Exit
+from tradecanary.operator import Operator
+from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.processors.runtime.memory_log import MemoryLog
+from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.routing import CommandKind
 
 
@@ -120,6 +129,37 @@ def test_a_wait_is_for_one_rollout(tmp_path: Path) -> None:
     assert f"no rollout of strategy '{STRATEGY}' was ever started" in nothing.stderr
     assert (Exit.ROLLED_BACK, True) == (old.exit_code, "abort by ana: enough" in old.stdout)
     assert (Exit.TIMED_OUT, True) == (new.exit_code, "r2 is ACTIVE" in new.stderr)
+
+
+def test_an_outage_is_waited_out(tmp_path: Path) -> None:
+    """The rollout goes on without us, so a job that waits does not fail; it is said once."""
+    world, turns = trading(), 0
+    tradecanary(world, "start", spec_file(tmp_path))
+
+    class Away(MemoryLog):
+        def __init__(self) -> None:
+            self.__dict__ = world.log.__dict__
+
+        @override
+        def read(
+            self, partition: TopicPartition, start: int = 0, end: int | None = None
+        ) -> Iterator[LogRecord]:
+            if turns in {2, 3, 4, 9}:
+                raise Unavailable("no answer in 5 s")
+            return super().read(partition, start, end)
+
+    def wait(seconds: float) -> None:
+        nonlocal turns
+        turns += 1
+        world.run_for(seconds)
+
+    operator = Operator(
+        Away(), lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none"
+    )
+    with working_on(operator):
+        answer = CliRunner().invoke(app, ["wait", STRATEGY, "--timeout", "120"])
+
+    assert (Exit.OK, 2) == (answer.exit_code, answer.stderr.count("waiting on: no answer in 5 s"))
 
 
 @pytest.mark.parametrize("text", ["rollout: [", "{rollout: r1}", "just words"])
