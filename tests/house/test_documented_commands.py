@@ -14,7 +14,12 @@ from typer.main import get_command
 
 from tests.house.tracked import ROOT
 from tradecanary.cli import app
+from tradecanary.processors.decision.model import PartitionState, Rollout, StrategyState
+from tradecanary.processors.decision.planning.plan import plan
+from tradecanary.processors.decision.planning.typical import ORDERS_PER_S, typical
 from tradecanary.processors.decision.spec import read_spec
+from tradecanary.rollout_view import strategy_view
+from tradecanary.schemas.units import MICROS
 
 _DOCS = (Path("README.md"), *sorted(p.relative_to(ROOT) for p in (ROOT / "docs").glob("*.md")))
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -50,6 +55,9 @@ def _understood(words: list[str]) -> None:
         context = command.make_context(command.name, rest, parent=context)
 
 
+(_SPEC,) = _blocks(Path("docs/rollouts.md"), "yaml")
+
+
 def _workflow() -> dict[str, Any]:
     (text,) = _blocks(Path("docs/ci-cd.md"), "yaml")
     found: dict[str, Any] = yaml.safe_load(text)
@@ -68,7 +76,8 @@ def test_the_workflow_starts_waits_and_tells() -> None:
 
     for words in commands:
         _understood(words)
-    assert ["policy", "start", "history", "explain", "abort"] == [words[0] for words in commands]
+    expected = ["status", "policy", "start", "history", "explain", "abort"]
+    assert expected == [words[0] for words in commands]
     (start,) = (words for words in commands if words[0] == "start")
     assert {"--wait", "--wait-timeout"} <= set(start)
     (job,) = _workflow()["jobs"].values()
@@ -79,6 +88,22 @@ def test_the_workflow_starts_waits_and_tells() -> None:
 def test_what_people_type_never_becomes_a_command() -> None:
     """No expression of the workflow stands in a script: values come by the environment."""
     assert not [step["run"] for step in _steps() if _EXPRESSION.search(step.get("run", ""))]
+
+
+def test_the_workflow_reads_what_status_prints() -> None:
+    """The job asks `status --json` for fields that are there: id and stable, or the baseline."""
+    (script,) = (step["run"] for step in _steps() if "STABLE=" in step.get("run", ""))
+    spec = read_spec(_SPEC, "docs/rollouts.md")
+    strategy = StrategyState(spec.strategy, rollout=Rollout(spec, starter="ana", created_at_us=0))
+    view = strategy_view(PartitionState(0), strategy, 0)
+    paths = re.findall(r" \.([a-z]+(?:\.[a-z]+)*)", script)
+
+    assert {"rollout.id", "rollout.stable", "baseline"} == set(paths)
+    for path in paths:
+        found: Any = view
+        for name in path.split("."):
+            found = found[name]
+    assert spec.stable == view["rollout"]["stable"]
 
 
 @pytest.mark.parametrize("file", _DOCS, ids=str)
@@ -99,8 +124,22 @@ def test_a_wrong_command_would_be_found() -> None:
 
 def test_the_documented_spec_can_be_used() -> None:
     """The SPEC of docs/rollouts.md is valid as it stands, limits and all."""
-    (text,) = _blocks(Path("docs/rollouts.md"), "yaml")
-    spec = read_spec(text, "docs/rollouts.md")
+    spec = read_spec(_SPEC, "docs/rollouts.md")
 
     assert spec.limits is not None
-    assert (25_000, 20_000) == (spec.guards.loss_budget, spec.guards.max_orders)
+    assert (25_000, 250_000) == (spec.guards.loss_budget, spec.guards.max_orders)
+
+
+def test_the_documented_spec_can_be_promoted() -> None:
+    """Its limits leave room for the orders that its policy needs, those of the watch included."""
+    spec = read_spec(_SPEC, "docs/rollouts.md")
+    flow = typical()
+    planned = plan(spec.policy, flow, ORDERS_PER_S).promotion.canary_orders
+    assert planned is not None
+    orders = planned + spec.policy.watch_s * ORDERS_PER_S
+    value = flow.measure("notional_micros").total / flow.orders / MICROS
+    said = (ROOT / "docs" / "rollouts.md").read_text(encoding="utf-8")
+
+    assert f"{planned:,.0f} + {spec.policy.watch_s:g} x {ORDERS_PER_S:g} = {orders:,.0f}" in said
+    assert 1.25 * orders < (spec.guards.max_orders or 0)
+    assert 1.25 * orders * value < (spec.guards.max_notional or 0)
