@@ -94,7 +94,7 @@ def test_presets_are_those_of_the_code() -> None:
     assert list(RAMPS) == list(rows)
     for name, row in rows.items():
         inner = preset(name).ramp[:-1]
-        expected = [phase.weight_bp // 100 for phase in inner]
+        expected: list[float] = [phase.weight_bp // 100 for phase in inner]
         if name == "steps":
             assert {100} == {phase.min_orders for phase in inner}
             expected.append(100)
