@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -113,6 +115,16 @@ def test_every_documented_command_is_understood(file: Path) -> None:
         for block in _blocks(file, language):
             for words in _commands(block):
                 _understood(words)
+
+
+@pytest.mark.parametrize("file", _DOCS, ids=str)
+def test_documented_python_imports_what_is_there(file: Path) -> None:
+    """Every block is Python, and the names of ours that it imports exist."""
+    for block in _blocks(file, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tradecanary"):
+                module = importlib.import_module(node.module or "")
+                assert not [one.name for one in node.names if not hasattr(module, one.name)]
 
 
 def test_a_wrong_command_would_be_found() -> None:

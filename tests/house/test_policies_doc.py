@@ -117,3 +117,14 @@ def test_the_example_can_be_used() -> None:
     assert preset("trading-standard").ramp == example.ramp
     assert example.approvals.promotion
     assert Guards().error_burst == example.guards.error_burst
+
+
+def test_the_policies_of_the_backtest_page_are_those_of_its_output() -> None:
+    """Each can be used, and what the page prints of it carries its hash."""
+    page = (ROOT / "docs" / "backtest.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    found = {one.name: one for one in (Policy.model_validate(yaml.safe_load(b)) for b in blocks)}
+
+    assert ["day", "quick", "small"] == list(found)
+    for name in ("quick", "small"):
+        assert f"{name}@{found[name].hash[:8]} (grid)" in page
