@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,7 +16,12 @@ from typer.main import get_command
 
 from tests.house.tracked import ROOT
 from tradecanary.cli import app
+from tradecanary.processors.decision.model import PartitionState, Rollout, StrategyState
+from tradecanary.processors.decision.planning.plan import plan
+from tradecanary.processors.decision.planning.typical import ORDERS_PER_S, typical
 from tradecanary.processors.decision.spec import read_spec
+from tradecanary.rollout_view import strategy_view
+from tradecanary.schemas.units import MICROS
 
 _DOCS = (Path("README.md"), *sorted(p.relative_to(ROOT) for p in (ROOT / "docs").glob("*.md")))
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -50,6 +57,9 @@ def _understood(words: list[str]) -> None:
         context = command.make_context(command.name, rest, parent=context)
 
 
+(_SPEC,) = _blocks(Path("docs/rollouts.md"), "yaml")
+
+
 def _workflow() -> dict[str, Any]:
     (text,) = _blocks(Path("docs/ci-cd.md"), "yaml")
     found: dict[str, Any] = yaml.safe_load(text)
@@ -68,7 +78,8 @@ def test_the_workflow_starts_waits_and_tells() -> None:
 
     for words in commands:
         _understood(words)
-    assert ["policy", "start", "history", "explain", "abort"] == [words[0] for words in commands]
+    expected = ["status", "policy", "start", "history", "explain", "abort"]
+    assert expected == [words[0] for words in commands]
     (start,) = (words for words in commands if words[0] == "start")
     assert {"--wait", "--wait-timeout"} <= set(start)
     (job,) = _workflow()["jobs"].values()
@@ -81,6 +92,22 @@ def test_what_people_type_never_becomes_a_command() -> None:
     assert not [step["run"] for step in _steps() if _EXPRESSION.search(step.get("run", ""))]
 
 
+def test_the_workflow_reads_what_status_prints() -> None:
+    """The job asks `status --json` for fields that are there: id and stable, or the baseline."""
+    (script,) = (step["run"] for step in _steps() if "STABLE=" in step.get("run", ""))
+    spec = read_spec(_SPEC, "docs/rollouts.md")
+    strategy = StrategyState(spec.strategy, rollout=Rollout(spec, starter="ana", created_at_us=0))
+    view = strategy_view(PartitionState(0), strategy, 0)
+    paths = re.findall(r" \.([a-z]+(?:\.[a-z]+)*)", script)
+
+    assert {"rollout.id", "rollout.stable", "baseline"} == set(paths)
+    for path in paths:
+        found: Any = view
+        for name in path.split("."):
+            found = found[name]
+    assert spec.stable == view["rollout"]["stable"]
+
+
 @pytest.mark.parametrize("file", _DOCS, ids=str)
 def test_every_documented_command_is_understood(file: Path) -> None:
     """Commands, arguments and options exist, and required ones are there."""
@@ -88,6 +115,16 @@ def test_every_documented_command_is_understood(file: Path) -> None:
         for block in _blocks(file, language):
             for words in _commands(block):
                 _understood(words)
+
+
+@pytest.mark.parametrize("file", _DOCS, ids=str)
+def test_documented_python_imports_what_is_there(file: Path) -> None:
+    """Every block is Python, and the names of ours that it imports exist."""
+    for block in _blocks(file, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tradecanary"):
+                module = importlib.import_module(node.module or "")
+                assert not [one.name for one in node.names if not hasattr(module, one.name)]
 
 
 def test_a_wrong_command_would_be_found() -> None:
@@ -99,8 +136,22 @@ def test_a_wrong_command_would_be_found() -> None:
 
 def test_the_documented_spec_can_be_used() -> None:
     """The SPEC of docs/rollouts.md is valid as it stands, limits and all."""
-    (text,) = _blocks(Path("docs/rollouts.md"), "yaml")
-    spec = read_spec(text, "docs/rollouts.md")
+    spec = read_spec(_SPEC, "docs/rollouts.md")
 
     assert spec.limits is not None
-    assert (25_000, 20_000) == (spec.guards.loss_budget, spec.guards.max_orders)
+    assert (25_000, 250_000) == (spec.guards.loss_budget, spec.guards.max_orders)
+
+
+def test_the_documented_spec_can_be_promoted() -> None:
+    """Its limits leave room for the orders that its policy needs, those of the watch included."""
+    spec = read_spec(_SPEC, "docs/rollouts.md")
+    flow = typical()
+    planned = plan(spec.policy, flow, ORDERS_PER_S).promotion.canary_orders
+    assert planned is not None
+    orders = planned + spec.policy.watch_s * ORDERS_PER_S
+    value = flow.measure("notional_micros").total / flow.orders / MICROS
+    said = (ROOT / "docs" / "rollouts.md").read_text(encoding="utf-8")
+
+    assert f"{planned:,.0f} + {spec.policy.watch_s:g} x {ORDERS_PER_S:g} = {orders:,.0f}" in said
+    assert 1.25 * orders < (spec.guards.max_orders or 0)
+    assert 1.25 * orders * value < (spec.guards.max_notional or 0)

@@ -14,7 +14,7 @@ from tests.simulation.accounts_world import World
 def test_healthy_canaries_stay() -> None:
     """A/A at alpha .05: false rollbacks of 80 runs within the 99.9 % bound of Binomial(80, .05).
 
-    That is 11. Judged order by order it would be about 40 (statistics.md 5.8).
+    That is 11. Judged order by order it would be about 40 (statistics.md 2.7).
     """
     worlds = (
         World(300, 1_000, orders=8_000, before=16_000, alpha=0.05),
