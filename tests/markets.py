@@ -8,8 +8,6 @@ from tradecanary.producers.simulation.market import Market, PrintColumns, QuoteC
 EXCERPT = Path(__file__).parent / "data" / "market"
 """Two instruments under the GPL, cut short: always there."""
 
-_BESIDE = Path(__file__).parents[1].parent / "shared" / "market-data"
-
 Q = tuple[int, float, float, float, float]
 """A quote: time in microseconds, bid, ask, bid size, ask size."""
 P = tuple[int, float, float, int]
@@ -17,9 +15,9 @@ P = tuple[int, float, float, int]
 
 
 def whole_market_data() -> Path | None:
-    """Return the directory of the whole files: MARKET_DATA, or beside the project; else None."""
-    directory = Path(os.environ.get("MARKET_DATA", _BESIDE))
-    return directory if directory.is_dir() else None
+    """Return the directory of the whole files that MARKET_DATA names; None without one."""
+    named = os.environ.get("MARKET_DATA")
+    return Path(named) if named else None
 
 
 def market(quotes: list[Q], prints: list[P] | None = None, tick: float = 0.25) -> Market:

@@ -163,7 +163,7 @@ def test_the_whole_files_have_what_their_readme_counts() -> None:
     """All five instruments load; the share keeps the 11,185 prints one could have traded at."""
     directory = whole_market_data()
     if directory is None:
-        pytest.skip("needs the whole market data: MARKET_DATA, or ../shared/market-data")
+        pytest.skip("needs the whole market data: MARKET_DATA=DIR")
     share = load_market(directory, "us-share")
 
     assert (80_358, 11_185) == (len(share.quotes.bid), len(share.prints.price))

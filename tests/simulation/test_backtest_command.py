@@ -118,6 +118,6 @@ def test_help_teaches() -> None:
         "one that wants more is refused",
         "byte for byte",
         "Exit codes: 0 done",
-        "tradecanary backtest -p steps -p calm.yaml --file monday.parquet",
+        "tradecanary backtest -p steps -p calm.yaml --file monday.avro",
     ):
         assert taught in said.replace("│ ", ""), taught

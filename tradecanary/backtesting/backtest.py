@@ -67,7 +67,7 @@ def backtest(
     policies that ran live are taken again from its recorded looks, to the byte, and without any
     policy all of those are. Raises Refused with what the record can serve, PolicyProblem, OSError.
 
-    >>> backtest(["docs/policies/calm.yaml"], file="monday.parquet").comparison  # doctest: +SKIP
+    >>> backtest(["docs/policies/calm.yaml"], file="monday.avro").comparison  # doctest: +SKIP
     """
     wanted = [policy_of(one) for one in policies]
     choice = choice or Choice()

@@ -79,7 +79,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option a line
     Exit codes: 0 done, 1 the record cannot serve what was asked (or what was
     taken again differs from the live run), 2 wrong usage, 4 Kafka unreachable.
 
-    On a file: tradecanary backtest -p steps -p calm.yaml --file monday.parquet
+    On a file: tradecanary backtest -p steps -p calm.yaml --file monday.avro
 
     What ran: tradecanary backtest --topic executions --strategy momentum
 

@@ -115,7 +115,7 @@ def router_sim(  # noqa: PLR0913, PLR0917 - options of a simulation
 ) -> None:
     """Trade with both momentum versions through the real router and publisher.
 
-    Example: tradecanary run router-sim --market-data ../shared/market-data --instrument us-share
+    Example: tradecanary run router-sim --market-data tests/data/market --instrument us-share
     --fault slipping:2 --write-spec rollout.yaml
     """
     kafka = settings_of(bootstrap_servers)
