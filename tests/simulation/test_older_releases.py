@@ -30,7 +30,7 @@ from tradecanary.schemas.codec import (
 )
 from tradecanary.schemas.decisions import Decision, DecisionKind
 from tradecanary.schemas.routing import CommandKind
-from tradecanary.schemas.topics import DECISIONS
+from tradecanary.schemas.topics import DECISION_INPUTS, DECISIONS
 
 _V1, _V2, _V3 = (header_of(released(Decision)[release]) for release in ("v1", "v2", "v3"))
 _POLICY = QUICK | {
@@ -53,6 +53,8 @@ def _release(header: bytes) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as older:
         older.setattr(decision_task, "LookEvent", partial(LookEvent, decision_header=header))
+        # nor did their snapshots say where `decisions` goes on
+        older.setattr(decision_task, "DECISIONS", DECISION_INPUTS)
         older.setattr(runner, "encode", written)
         yield
 
