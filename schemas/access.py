@@ -104,7 +104,15 @@ ROLES: tuple[Role, ...] = (
         "decision",
         "`tradecanary run decision`",
         writes=(DECISION_INPUTS, DECISIONS, DECISION_STATE, ROUTING_WEIGHTS, DEAD_LETTERS),
-        reads=(METRICS, COMMANDS, ROUTER_STATUS, KILL_SWITCH, DECISION_INPUTS, DECISION_STATE),
+        reads=(
+            METRICS,
+            COMMANDS,
+            ROUTER_STATUS,
+            KILL_SWITCH,
+            DECISION_INPUTS,
+            DECISIONS,
+            DECISION_STATE,
+        ),
         stage="decision",
     ),
     Role(

@@ -14,6 +14,7 @@ from dataclasses import fields
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import fastavro
@@ -53,12 +54,26 @@ def contract_name(contract: type[Any]) -> str:
     return _NAMES[contract]
 
 
+def _json(file: Traversable) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return schema
+
+
+def _avro() -> Traversable:
+    return resources.files("tradecanary.schemas") / "avro"
+
+
 @cache
 def contract_json(contract: Any) -> dict[str, Any]:
     """Return the record's Avro schema as committed in `schemas/avro`."""
-    file = resources.files("tradecanary.schemas") / "avro" / f"{_NAMES[contract]}.avsc"
-    schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return schema
+    return _json(_avro() / f"{_NAMES[contract]}.avsc")
+
+
+def released(contract: Any) -> dict[str, dict[str, Any]]:
+    """Return every schema that ever wrote the record, by release, from `schemas/avro/released`."""
+    folders = sorted((_avro() / "released").iterdir(), key=lambda one: (len(one.name), one.name))
+    files = {folder.name: folder / f"{_NAMES[contract]}.avsc" for folder in folders}
+    return {release: _json(file) for release, file in files.items() if file.is_file()}
 
 
 def _without_dates(node: Any) -> Any:
@@ -94,8 +109,22 @@ def _parsed(contract: Any) -> Any:
 
 
 @cache
+def _released(contract: Any) -> dict[bytes, Any]:
+    """Return today's schema and all released ones by header, as fastavro wants them."""
+    older = {header_of(schema): schema for schema in released(contract).values()}
+    return {header: parsed(schema) for header, schema in older.items()} | {
+        _header(contract): _parsed(contract)
+    }
+
+
+@cache
 def _writer(contract: Any) -> Write:
     return writer(_parsed(contract))
+
+
+@cache
+def _older_writer(contract: Any, header: bytes) -> Write:
+    return writer(_released(contract)[header])
 
 
 def _big_to_bytes(value: int, *_: object) -> bytes:
@@ -116,16 +145,32 @@ def encode(record: object) -> bytes:
     return _header(contract) + _writer(contract)(record)
 
 
-class Reader:
-    """Decodes one kind of record, also when an older or newer contract wrote it.
+def encode_as(record: object, header: bytes) -> bytes:
+    """Return the bytes that the release whose contract has `header` would have written.
 
-    `older` are further writer schemas (released `.avsc`) resolved by Avro's rules to ours.
+    Fields that it did not have are left out. Raises KeyError when no release had that header.
+    """
+    contract: Any = type(record)
+    return header + _older_writer(contract, header)(record)
+
+
+def older_header(contract: type[Any], value: bytes | None) -> bytes:
+    """Return the header of `value` when an older release wrote it, else empty bytes."""
+    untyped: Any = contract
+    header = (value or b"")[:HEADER_BYTES]
+    return header if header != _header(untyped) and header in _released(untyped) else b""
+
+
+class Reader:
+    """Decodes one kind of record, whichever release wrote it, by Avro's rules.
+
+    `older`: schemas of no release, which only tests have.
     """
 
     def __init__(self, contract: Any, older: tuple[Mapping[str, Any], ...] = ()) -> None:
         """Prepare a reader of `contract`."""
         self._contract = contract
-        self._writers = {_header(contract): _parsed(contract)}
+        self._writers = dict(_released(contract))
         for schema in older:
             self._writers.setdefault(header_of(schema), parsed(schema))
         self._walks: dict[bytes, Walk] = {

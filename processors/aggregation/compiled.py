@@ -7,8 +7,7 @@ of ours that must not pass silently.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -59,9 +58,9 @@ def _joined(values: Sequence[bytes | None]) -> tuple[Bytes, Ints]:
 class CompiledFold:
     """The `Fold` that makes no Python object per event."""
 
-    def __init__(self, older: tuple[Mapping[str, Any], ...] = ()) -> None:
-        """Start empty; `older` are released contracts that are still read."""
-        self._reader = EventReader(older)
+    def __init__(self) -> None:
+        """Start empty."""
+        self._reader = EventReader()
         self._scratch = np.zeros(SCRATCH, np.int64)
         self._rows: dict[int, int] = {}
         self._partitions = np.zeros((0, at.PARTITION_COLUMNS), np.int64)

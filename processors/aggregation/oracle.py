@@ -59,7 +59,7 @@ class EventReader:
     """Reads an ExecutionEvent and holds it to everything the contract asks of its values."""
 
     def __init__(self, older: tuple[Mapping[str, Any], ...] = ()) -> None:
-        """Prepare to read what the current or one of the `older` contracts wrote."""
+        """Prepare to read what any release wrote; `older` are schemas that only tests have."""
         self._reader = Reader(ExecutionEvent, older)
 
     def read(self, value: bytes | None, timestamp_ms: int) -> tuple[ExecutionEvent, Values]:
@@ -168,9 +168,9 @@ def _partial(key: GroupKey, group: _Group) -> PartialSums:
 class PlainFold:
     """The `Fold` that decodes every record through the codec."""
 
-    def __init__(self, older: tuple[Mapping[str, Any], ...] = ()) -> None:
-        """Start empty; `older` are released contracts that are still read."""
-        self._reader = EventReader(older)
+    def __init__(self) -> None:
+        """Start empty."""
+        self._reader = EventReader()
         self._memories: dict[int, PartitionMemory] = {}
         self._groups: dict[GroupKey, _Group] = {}
         self._heard: dict[tuple[int, str], int] = {}

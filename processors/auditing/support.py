@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from tradecanary.processors.auditing.chain import vector_text
 from tradecanary.processors.auditing.findings import Finding, What
 from tradecanary.processors.stage import LogRecord
-from tradecanary.schemas.codec import decode, encode
+from tradecanary.schemas.codec import decode, encode, encode_as
 from tradecanary.schemas.decisions import Decision, Evidence, Vector
 
 Facts = dict[str, str]
@@ -21,6 +21,11 @@ Facts = dict[str, str]
 ALWAYS = -(1 << 63)
 """`Support.since_all` where the past is known from the first look on: no look lies before it."""
 _CHAINED = frozenset({"number", "previous_hash", "hash"})
+
+
+def as_written(decision: Decision, header: bytes) -> Decision:
+    """Return `decision` without what an older contract cannot carry; no `header`: as it is."""
+    return decode(Decision, encode_as(decision, header)) if header else decision
 
 
 def facts_of(decision: Decision) -> Facts:

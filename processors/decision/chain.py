@@ -9,7 +9,7 @@ from tradecanary.processors.decision.frontier import Flow
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.stage import Emit
-from tradecanary.schemas.codec import encode
+from tradecanary.schemas.codec import encode, encode_as
 from tradecanary.schemas.decisions import (
     Check,
     Decision,
@@ -32,13 +32,14 @@ LONGEST_TEXT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """The look at which something is decided."""
+    """The look at which something is decided; `header` as in `LookEvent.decision_header`."""
 
     partition: int
     look: int
     epoch: int
     now_us: int
     flow: Flow
+    header: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,13 @@ def nothing_issued(baseline: str) -> Vector:
     return Vector(revision=0, salt="", baseline=baseline, cells=())
 
 
-def hash_of(decision: Decision) -> str:
-    """Return the SHA-256 (hex) over the decision's canonical bytes, its own hash left empty."""
-    return hashlib.sha256(encode(replace(decision, hash=""))).hexdigest()
+def hash_of(decision: Decision, header: bytes = b"") -> str:
+    """Return the SHA-256 (hex) over the decision's canonical bytes, its own hash left empty.
+
+    `header`: of the older contract that wrote it, if it was not today's.
+    """
+    empty = replace(decision, hash="")
+    return hashlib.sha256(encode_as(empty, header) if header else encode(empty)).hexdigest()
 
 
 def evidence_of(strategy: StrategyState, cause: Cause, at: At, kind: DecisionKind) -> Evidence:
@@ -149,7 +154,7 @@ def record(
         previous_hash=strategy.last_hash,
         hash="",
     )
-    decision = replace(decision, hash=hash_of(decision))
+    decision = replace(decision, hash=hash_of(decision, at.header))
     strategy = replace(strategy, number=decision.number, last_hash=decision.hash)
     return strategy, (Emit(DECISIONS.name, strategy.strategy.encode(), decision),)
 

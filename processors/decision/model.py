@@ -20,7 +20,11 @@ from tradecanary.schemas.routing import Command, KillSwitch, RouterStatus
 
 @dataclass(frozen=True, slots=True)
 class LookEvent:
-    """What one look sees: the recorded time, new input in order, and whether it is the end."""
+    """What one look sees: the recorded time, new input in order, and whether it is the end.
+
+    `decision_header`: of a recorded look whose decisions an older release wrote, the header of that
+    release's contract. Their hashes, and the salts that come of them, are those of its bytes.
+    """
 
     epoch: int
     recorded_at_us: int
@@ -29,6 +33,7 @@ class LookEvent:
     routers: tuple[RouterFact, ...] = ()
     kills: tuple[KillSwitch, ...] = ()
     at_end: bool = True
+    decision_header: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ look is taken again and gives the same state and effects, to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -18,6 +18,9 @@ from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.routing import Command
 
 ManifestName = tuple[str, int, int]
+Headers = Mapping[int, bytes]
+"""By look: the header of the older contract that wrote its decisions; of today's there is none."""
+_TODAYS: Headers = {}
 Name_contra = TypeVar("Name_contra", contravariant=True)
 Record_co = TypeVar("Record_co", covariant=True)
 
@@ -84,6 +87,7 @@ def event_of(
     look: Look,
     manifests: ByName[ManifestName, MetricsBatch],
     commands: ByName[str, Command],
+    headers: Headers = _TODAYS,
 ) -> LookEvent:
     """Return the input of `look`; raise Unrecorded when a record it names is missing."""
     try:
@@ -95,6 +99,7 @@ def event_of(
             routers=look.routers,
             kills=look.kills,
             at_end=look.at_end,
+            decision_header=headers.get(look.number, b""),
         )
     except KeyError as missing:
         text = f"look {look.number} of partition {look.partition} names {missing}, not found"
@@ -106,10 +111,11 @@ def fold(
     looks: Iterable[Look],
     manifests: ByName[ManifestName, MetricsBatch],
     commands: ByName[str, Command],
+    headers: Headers = _TODAYS,
 ) -> Iterator[tuple[PartitionState, tuple[Emit, ...]]]:
     """Yield the state and effects after each look; looks at or before the state's are skipped."""
     for look in looks:
         if look.number <= state.look:
             continue
-        state, effects = step(state, event_of(look, manifests, commands))
+        state, effects = step(state, event_of(look, manifests, commands, headers))
         yield state, effects

@@ -63,7 +63,7 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
     flow, partials, gap = _fold_manifests(before, event.manifests, now_us)
     flow = frontier.advance_watermark(flow, now_us)
     kills = dict(state.kills) | {kill.strategy: kill for kill in event.kills}
-    at = At(state.partition, state.look + 1, event.epoch, now_us, flow)
+    at = At(state.partition, state.look + 1, event.epoch, now_us, flow, event.decision_header)
     passed = Passed(before.watermark_us, frontier.clock_step_us(before, flow, now_us))
     effects: list[Emit] = [recorded(at, event)]
     strategies = dict(state.strategies)

@@ -6,6 +6,7 @@ look with the records it names, each read once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 from tradecanary.processors.decision.model import PartitionState
@@ -13,20 +14,20 @@ from tradecanary.processors.decision.replay import (
     ManifestName,
     Parts,
     Unrecorded,
-    fold,
+    event_of,
     name_of,
     named,
 )
 from tradecanary.processors.decision.snapshot import restore
-from tradecanary.processors.decision.step import initial
-from tradecanary.processors.runtime.decision_recovery import parts_from
+from tradecanary.processors.decision.step import initial, step
+from tradecanary.processors.runtime.decision_recovery import headers_of, parts_from
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
-from tradecanary.schemas.decisions import Look
+from tradecanary.schemas.decisions import Decision, Look
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.routing import Command
-from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, METRICS
+from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISIONS, METRICS
 
 _KEPT_COMMANDS = 1_000
 """A look may name a command that came twice; one older than so many others is read anew."""
@@ -66,6 +67,7 @@ class Following:
         self._joining = Parts()
         self._manifests: dict[ManifestName, MetricsBatch] = {}
         self._commands: dict[str, Command] = {}
+        self._headers: dict[int, bytes] = {}
         self._looks: list[Look] = []  # read, and not folded yet: what they name may not answer
 
     def _fold(self) -> bool:
@@ -75,11 +77,20 @@ class Following:
             self._read_manifests()
         if any(name not in self._commands for look in looks for name in look.commands):
             self._read_commands()
-        for state, _ in fold(self._state, looks, self._manifests, self._commands):
-            self._state = state
+        for look in looks:
+            self._state = self._after(look)
         self._forget(looks)
         self._looks.clear()
         return bool(looks)
+
+    def _after(self, look: Look) -> PartitionState:
+        event = event_of(look, self._manifests, self._commands)
+        after, effects = step(self._state, event)
+        if not any(isinstance(effect.record, Decision) for effect in effects):
+            return after
+        self._headers |= headers_of(self._new(DECISIONS.name))
+        header = self._headers.pop(look.number, b"")
+        return step(self._state, replace(event, decision_header=header))[0] if header else after
 
     def _read_manifests(self) -> None:
         for record in self._new(METRICS.name):

@@ -5,7 +5,8 @@ Recovery, `status` and replays read the same way; nothing is written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tradecanary.processors.decision.model import PartitionState
@@ -13,12 +14,12 @@ from tradecanary.processors.decision.replay import ManifestName, Parts, fold, na
 from tradecanary.processors.decision.snapshot import restore
 from tradecanary.processors.decision.step import initial
 from tradecanary.processors.runtime.log import Log
-from tradecanary.processors.stage import Emit, TopicPartition
-from tradecanary.schemas.codec import ContractViolation, decode
-from tradecanary.schemas.decisions import DecisionSnapshot, Look
+from tradecanary.processors.stage import Emit, LogRecord, TopicPartition
+from tradecanary.schemas.codec import ContractViolation, decode, older_header
+from tradecanary.schemas.decisions import Decision, DecisionSnapshot, Look
 from tradecanary.schemas.metrics import MetricsBatch
 from tradecanary.schemas.routing import Command
-from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISION_STATE, METRICS
+from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISION_STATE, DECISIONS, METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,17 @@ def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:
     return found
 
 
+def headers_of(decisions: Iterable[LogRecord]) -> dict[int, bytes]:
+    """Return the header of every look whose decisions an older release wrote (`LookEvent`)."""
+    found: dict[int, bytes] = {}
+    for record in decisions:
+        header = older_header(Decision, record.value)
+        if header:
+            with suppress(ContractViolation):  # who audits finds it
+                found[decode(Decision, record.value).look] = header
+    return found
+
+
 def looks_from(log: Log, partition: int, start: int, end: int) -> Iterator[Look]:
     """Yield the recorded looks of a partition from offset `start` up to `end`."""
     for record in log.read(TopicPartition(DECISION_INPUTS.name, partition), start, end):
@@ -95,8 +107,9 @@ def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
     looks = looks_from(log, partition, start(DECISION_INPUTS.name), end)
     manifests = manifests_from(log, partition, start(METRICS.name))
     commands = commands_from(log, partition, start(COMMANDS.name))
+    decisions = log.read(TopicPartition(DECISIONS.name, partition), start(DECISIONS.name))
     kept: list[Emit] = []
-    for after, effects in fold(state, looks, manifests, commands):
+    for after, effects in fold(state, looks, manifests, commands, headers_of(decisions)):
         state = after
         if from_start:
             kept += effects

@@ -27,6 +27,7 @@ from tradecanary.schemas.topics import (
     COMMANDS,
     DECISION_INPUTS,
     DECISION_STATE,
+    DECISIONS,
     KILL_SWITCH,
     METRICS,
     ROUTER_STATUS,
@@ -234,9 +235,11 @@ class DecisionTask:
         assert self._log is not None, "recover comes before flush"
         inbox.snapshot_at_us = now_us
         number = inbox.state.partition
-        # the looks after this one lie at or behind what is the end now
-        looks = self._log.end_offset(TopicPartition(DECISION_INPUTS.name, number))
-        positions = self._next_offsets(inbox) | {DECISION_INPUTS.name: looks}
+        # the looks after this one, and what they decide, lie at or behind what are the ends now
+        positions = self._next_offsets(inbox) | {
+            topic: self._log.end_offset(TopicPartition(topic, number))
+            for topic in (DECISION_INPUTS.name, DECISIONS.name)
+        }
         made = snapshot(inbox.state, positions, inbox.written)
         inbox.written = made.written
         records: dict[str, object] = {part.part: part for part in made.changed}

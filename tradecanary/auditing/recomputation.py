@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from tradecanary.auditing.inputs import Commands, Manifests
 from tradecanary.auditing.past import Past
 from tradecanary.processors.auditing.findings import Finding, What
-from tradecanary.processors.auditing.support import ALWAYS, Made, Support, facts_of
+from tradecanary.processors.auditing.support import ALWAYS, Made, Support, as_written, facts_of
 from tradecanary.processors.decision.model import PartitionState
 from tradecanary.processors.decision.replay import Unrecorded, event_of
 from tradecanary.processors.decision.step import initial, step
+from tradecanary.processors.runtime.decision_recovery import headers_of
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
 from tradecanary.schemas.decisions import Decision, Look
-from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, METRICS
+from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISIONS, METRICS
 
 Progress = Callable[[int], None]
 """Told the offset that was reached."""
@@ -55,6 +56,7 @@ class _Fold:
         self._partition = partition
         self._manifests = Manifests(log, partition)
         self._commands = Commands(log, partition)
+        self._headers = headers_of(log.read(TopicPartition(DECISIONS.name, partition)))
         self._found = Recomputation(Support(partition), end)
         self._past: Past | None = None
 
@@ -109,7 +111,7 @@ class _Fold:
         """Return the state after the look, None when it cannot be taken again."""
         found = self._found
         try:
-            event = event_of(look, self._manifests, self._commands)
+            event = event_of(look, self._manifests, self._commands, self._headers)
         except Unrecorded as missing:
             if self._past is None or self._past.known:
                 texts = ("every record that the look names", str(missing))
@@ -123,7 +125,8 @@ class _Fold:
         made: dict[str, list[Decision]] = {}
         for effect in effects:
             if isinstance(effect.record, Decision):
-                made.setdefault(effect.record.strategy, []).append(effect.record)
+                decision = as_written(effect.record, event.decision_header)
+                made.setdefault(decision.strategy, []).append(decision)
         if self._past is not None:
             before = set(self._past.known)
             after = self._past.settle(after, made)

@@ -28,7 +28,7 @@ from tradecanary.processors.decision.replay import (
     named,
 )
 from tradecanary.processors.decision.step import initial, step
-from tradecanary.processors.runtime.decision_recovery import commands_from, looks_from
+from tradecanary.processors.runtime.decision_recovery import commands_from, headers_of, looks_from
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import Batch, TopicPartition
 from tradecanary.schemas.codec import (
@@ -41,7 +41,7 @@ from tradecanary.schemas.codec import (
 )
 from tradecanary.schemas.metrics import MetricsBatch, SourceRange
 from tradecanary.schemas.partitioning import partition_of
-from tradecanary.schemas.topics import DECISION_INPUTS, EXECUTIONS, METRICS
+from tradecanary.schemas.topics import DECISION_INPUTS, DECISIONS, EXECUTIONS, METRICS
 
 _HEAD = ("slot", "incarnation", "transaction", "part", "parts", "ranges")
 
@@ -258,6 +258,7 @@ def folded(log: Log, partition: int) -> Iterator[Looked]:
     recount = Recount(log, partition, log.partitions(METRICS.name))
     heads = _Heads(log, partition)
     commands = commands_from(log, partition, 0)
+    headers = headers_of(log.read(TopicPartition(DECISIONS.name, partition)))
     state = initial(partition)
     for look in looks_from(log, partition, log.start_offset(place), end):
         if look.number <= state.look:
@@ -268,6 +269,6 @@ def folded(log: Log, partition: int) -> Iterator[Looked]:
                 f"{state.look + 1}: what ran live cannot be taken again from its beginning"
             )
         manifests = {name: recount.manifest(*heads.take(name)) for name in named(look)}
-        event: LookEvent = event_of(look, manifests, commands)
+        event: LookEvent = event_of(look, manifests, commands, headers)
         state, effects = step(state, event)
         yield Looked(look.recorded_at_us, state, effects, event.manifests, recount.events)
