@@ -34,6 +34,8 @@ MOST = 20_000
 BEYOND = 5
 """So many times as long as the rollout do its pictures go on."""
 STREAM = "slippage_mean"
+UNIT = "order"
+"""The coin is tossed for an order."""
 SETTINGS = Sequential()
 JUDGE = adapter(SETTINGS)
 SLIPPING = FAULTS[3]
@@ -83,7 +85,7 @@ def course(fault: Fault | None) -> Course:
         found.e_values.append(math.exp(judgement.checks[0].value))
         found.effect += [
             (shown.orders, shown.effect, shown.low, shown.high)
-            for shown in JUDGES[SETTINGS.kind].streams(state.state, SETTINGS)
+            for shown in JUDGES[SETTINGS.kind, UNIT].streams(state.state, SETTINGS)
             if shown.stream == STREAM
         ]
         found.harmful = judgement.verdict is Verdict.HARMFUL
