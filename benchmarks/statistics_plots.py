@@ -7,6 +7,7 @@ Seeds are fixed: the same code gives the same figures.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -48,14 +49,6 @@ SHOWN = {
 """The fault, and which effect of the plan it is: its name, and how many times the margin."""
 GOOD, BAD, GREY = "#1b7837", "#b2182b", "#666666"
 BARS = ((-0.19, 500, "#2166ac", "white"), (0.19, 5_000, "#92c5de", "black"))
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-}
 
 
 @dataclass(slots=True)
@@ -188,9 +181,23 @@ def _planned(weight_bp: int) -> dict[tuple[str, float], float | None]:
     return {(e.effect.name, e.effect.times): e.canary_orders for e in made.effects}
 
 
+def styled() -> AbstractContextManager[None]:
+    """Return what gives figures their looks."""
+    return rc_context(
+        {
+            "font.size": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 11,
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+        }
+    )
+
+
 if __name__ == "__main__":
     save = partial(Figure.savefig, dpi=100, metadata={"Software": None})
-    with rc_context(STYLE):
+    with styled():
         for name, made in (("rollouts", rollouts()), ("weights", weights())):
             save(made, DOCS / f"statistics-{name}.png")
             print(f"written: docs/statistics-{name}.png")
