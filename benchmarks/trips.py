@@ -179,15 +179,21 @@ class Gateway:
         return self.trip(OrderStatus.CANCELED, 0.0)
 
     def by_cohort(self) -> float:
-        """Let one cohort be the judge's proof; its clock begins when the cohort is mature."""
+        """Let one cohort be the judge's proof; its clock begins when the cohort is mature.
+
+        The gateway trades on meanwhile: the watermark waits for a source that has fallen silent.
+        """
         self._withdrawn.wait(1.05 - time.time() % 1)  # a cohort is a second of the clock
         cohort_us = time.time_ns() // 1_000 // COHORT_US * COHORT_US
         assert not self._withdrawn.is_set(), "the canary was withdrawn before its time"
         self.end(self.orders(_COHORT_ORDERS), OrderStatus.CANCELED)
         mature_us = Horizons(_HORIZON_US, _HORIZON_US).orders_ripe_at_us(cohort_us)
         began_ns = time.perf_counter_ns() + mature_us * 1_000 - time.time_ns()
-        if not self._withdrawn.wait(_DEADLINE_S):
-            raise TimeoutError(f"no cohort was proof; the router says {self.router.status()}")
+        deadline = time.monotonic() + _DEADLINE_S
+        while not self._withdrawn.wait(0.02):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no cohort was proof; the router says {self.router.status()}")
+            self.end(self.orders(8), OrderStatus.FILLED)
         return self._since(began_ns)
 
     def by_command(self, tradecanary: str) -> float:
