@@ -55,12 +55,7 @@ def contract_name(contract: type[Any]) -> str:
 
 def contract_json(contract: type[Any]) -> dict[str, Any]:
     """Return the record's Avro schema as committed in `schemas/avro`."""
-    return _committed(_NAMES[contract])
-
-
-@cache
-def _committed(name: str) -> dict[str, Any]:
-    file = resources.files("tradecanary.schemas") / "avro" / f"{name}.avsc"
+    file = resources.files("tradecanary.schemas") / "avro" / f"{_NAMES[contract]}.avsc"
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
 
