@@ -20,7 +20,7 @@ test: .venv/.installed ## everything CI runs, on a real Kafka
 	@.venv/bin/python -m pytest --ignore=tests/kafka --numprocesses=auto --dist=loadfile
 	@.venv/bin/python -m pytest tests/kafka
 
-bench: .venv/.installed ## throughput and latency on a real Kafka; writes build/bench.json
+bench: .venv/.installed ## throughput and latency on a real Kafka; fails when a bar is missed; writes build/bench.json
 	@.venv/bin/python -m benchmarks
 
 bench-dashboard: .venv/.installed ## how soon a browser shows a transition, at 100 rollouts

@@ -10,13 +10,15 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
+from benchmarks.flow import CANARY, STABLE
+from tests.executions import event
 from tradecanary.processors.aggregation.compiled import CompiledFold
 from tradecanary.processors.aggregation.folding import Fold, empty_snapshot
 from tradecanary.processors.aggregation.oracle import PlainFold
 from tradecanary.processors.runtime.aggregation_task import ScannedBatch
 from tradecanary.processors.stage import LogRecord
 from tradecanary.schemas.codec import encode
-from tradecanary.schemas.execution import ExecutionEvent, Kind, Mode, OrderStatus, Side
+from tradecanary.schemas.execution import ExecutionEvent, OrderStatus, Side
 
 BATCH = 2_000
 TRANSACTION_BATCHES = 50
@@ -29,35 +31,18 @@ def _event(rng: random.Random, seq: int) -> ExecutionEvent:
     time_us = START_US + 10 * seq
     account = f"A{rng.randrange(200):05d}"
     mid = 187.0 + rng.gauss(0, 0.5)
-    return ExecutionEvent(
-        source=f"gateway-{seq % 4}",
-        source_seq=seq // 4,
-        kind=Kind.OUTCOME,
-        mode=Mode.LIVE,
-        strategy=f"strategy-{rng.randrange(4)}",
-        version="momentum-2.0.0-77b0e3d1" if canary else "momentum-1.0.0-9f2c41aa",
-        variant="canary" if canary else "stable",
-        routing_revision=12,
-        weight_bp=500 if canary else 9_500,
-        unit=f"order-{seq:012d}",
-        account=account,
-        region="us",
-        venue=rng.choice(("XNAS", "ARCX", "BATS")),
-        symbol="AAPL",
-        order_id=f"order-{seq:012d}",
-        side=rng.choice((Side.BUY, Side.SELL)),
+    unit = f"order-{seq:012d}"
+    return event(
+        source=f"gateway-{seq % 4}", source_seq=seq // 4,
+        strategy=f"strategy-{rng.randrange(4)}", version=CANARY if canary else STABLE,
+        variant="canary" if canary else "stable", routing_revision=12,
+        weight_bp=500 if canary else 9_500, unit=unit, order_id=unit, account=account,
+        venue=rng.choice(("XNAS", "ARCX", "BATS")), side=rng.choice((Side.BUY, Side.SELL)),
         status=OrderStatus.FILLED if rng.random() < 0.9 else OrderStatus.REJECTED,
-        order_qty=100.0,
-        filled_qty=100.0,
-        arrival_mid=mid,
-        avg_price=mid + rng.gauss(0, 0.02),
-        notional=18_700.0,
-        fees=0.3,
-        pnl=rng.gauss(0, 4),
-        submitted_at=time_us - 1_500,
-        event_time=time_us,
+        arrival_mid=mid, avg_price=mid + rng.gauss(0, 0.02), pnl=rng.gauss(0, 4),
+        submitted_at=time_us - 1_500, event_time=time_us,
         ack_latency_us=int(rng.lognormvariate(6.5, 0.5)),
-    )
+    )  # fmt: skip
 
 
 def prepared(events: int) -> list[ScannedBatch]:

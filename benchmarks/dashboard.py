@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -112,16 +113,15 @@ def delays_ms(
             page.evaluate(_FORGET, key)
             before = len(watch.decisions[strategy])
             pipeline.command(strategy, kind)
-            watch.until(
-                lambda s=strategy, n=before, d=decided: any(
-                    one.kind is d for one in watch.decisions[s][n:]
-                ),
-                key,
-            )
+            watch.until(partial(_was_decided, watch, strategy, decided, before), key)
             page.wait_for_function(f"key => ({_SEEN})(key) !== undefined", arg=key)
             seen_ms = float(page.evaluate(_SEEN, key))
             found = next(o for o in watch.decisions[strategy][before:] if o.kind is decided)
             yield seen_ms - found.time_us / 1000
+
+
+def _was_decided(watch: Watch, strategy: str, kind: DecisionKind, since: int) -> bool:
+    return any(one.kind is kind for one in watch.decisions[strategy][since:])
 
 
 def cpu_s(pid: int) -> float:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from confluent_kafka import Producer
 
+from tests.executions import event
 from tradecanary.schemas.codec import encode
-from tradecanary.schemas.execution import ExecutionEvent, Kind, Mode, OrderStatus, Side
+from tradecanary.schemas.execution import ExecutionEvent, OrderStatus, Side
 
 STABLE, CANARY = "momentum-1.0.0-9f2c41aa", "momentum-2.0.0-77b0e3d1"
 PARTITIONS = 4
@@ -24,7 +25,6 @@ _PREPARED = 4096
 _ID_BYTES = 18
 _NO_ID = "x" * _ID_BYTES
 _OLD_US = 1_700_000_000_000_000
-_PENDING_BUFFER = 200_000
 
 
 def varint(value: int) -> bytes:
@@ -41,35 +41,18 @@ def varint(value: int) -> bytes:
 def _prepared_event(rng: random.Random, number: int) -> ExecutionEvent:
     canary = rng.random() < 0.05
     mid = 187.0 + rng.gauss(0, 0.5)
-    return ExecutionEvent(
+    return event(
         source=f"gateway-{number // PARTITIONS % SOURCES}",
-        source_seq=0,
-        kind=Kind.OUTCOME,
-        mode=Mode.LIVE,
-        strategy=f"background-{rng.randrange(4)}",
-        version=CANARY if canary else STABLE,
-        variant="canary" if canary else "stable",
-        routing_revision=12,
-        weight_bp=500 if canary else 9_500,
-        unit=_NO_ID,
-        account=f"A{rng.randrange(200):05d}",
-        region="us",
-        venue=rng.choice(("XNAS", "ARCX", "BATS")),
-        symbol="AAPL",
-        order_id=_NO_ID,
+        strategy=f"background-{rng.randrange(4)}", version=CANARY if canary else STABLE,
+        variant="canary" if canary else "stable", routing_revision=12,
+        weight_bp=500 if canary else 9_500, unit=_NO_ID, order_id=_NO_ID,
+        account=f"A{rng.randrange(200):05d}", venue=rng.choice(("XNAS", "ARCX", "BATS")),
         side=rng.choice((Side.BUY, Side.SELL)),
         status=OrderStatus.FILLED if rng.random() < 0.95 else OrderStatus.CANCELED,
-        order_qty=100.0,
-        filled_qty=100.0,
-        arrival_mid=mid,
-        avg_price=mid + rng.gauss(0, 0.02),
-        notional=18_700.0,
-        fees=0.3,
-        pnl=rng.gauss(0, 4),
-        submitted_at=_OLD_US,
-        event_time=_OLD_US,
+        arrival_mid=mid, avg_price=mid + rng.gauss(0, 0.02), pnl=rng.gauss(0, 4),
+        submitted_at=_OLD_US, event_time=_OLD_US,
         ack_latency_us=int(rng.lognormvariate(6.5, 0.5)),
-    )
+    )  # fmt: skip
 
 
 class Flow:

@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -105,7 +106,7 @@ def measure(
                     number += 1
                     ended += last is not None
                     pipeline.start(strategy, policy, f"{strategy}-{number}")
-                    watch.until(lambda s=strategy, n=number: _begun(watch, s, n), "the start", 60)
+                    watch.until(partial(_begun, watch, strategy, number), "the start", 60)
             pause_s = time.monotonic() + 1
             while time.monotonic() < pause_s:
                 watch.poll()

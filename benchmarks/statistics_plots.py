@@ -7,6 +7,7 @@ Seeds are fixed: the same code gives the same figures.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,8 @@ MOST = 20_000
 BEYOND = 5
 """So many times as long as the rollout do its pictures go on."""
 STREAM = "slippage_mean"
+UNIT = "order"
+"""The coin is tossed for an order."""
 SETTINGS = Sequential()
 JUDGE = adapter(SETTINGS)
 SLIPPING = FAULTS[3]
@@ -46,14 +49,6 @@ SHOWN = {
 """The fault, and which effect of the plan it is: its name, and how many times the margin."""
 GOOD, BAD, GREY = "#1b7837", "#b2182b", "#666666"
 BARS = ((-0.19, 500, "#2166ac", "white"), (0.19, 5_000, "#92c5de", "black"))
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-}
 
 
 @dataclass(slots=True)
@@ -83,7 +78,7 @@ def course(fault: Fault | None) -> Course:
         found.e_values.append(math.exp(judgement.checks[0].value))
         found.effect += [
             (shown.orders, shown.effect, shown.low, shown.high)
-            for shown in JUDGES[SETTINGS.kind].streams(state.state, SETTINGS)
+            for shown in JUDGES[SETTINGS.kind, UNIT].streams(state.state, SETTINGS)
             if shown.stream == STREAM
         ]
         found.harmful = judgement.verdict is Verdict.HARMFUL
@@ -186,9 +181,23 @@ def _planned(weight_bp: int) -> dict[tuple[str, float], float | None]:
     return {(e.effect.name, e.effect.times): e.canary_orders for e in made.effects}
 
 
+def styled() -> AbstractContextManager[None]:
+    """Return what gives figures their looks."""
+    return rc_context(
+        {
+            "font.size": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 11,
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+        }
+    )
+
+
 if __name__ == "__main__":
     save = partial(Figure.savefig, dpi=100, metadata={"Software": None})
-    with rc_context(STYLE):
+    with styled():
         for name, made in (("rollouts", rollouts()), ("weights", weights())):
             save(made, DOCS / f"statistics-{name}.png")
             print(f"written: docs/statistics-{name}.png")

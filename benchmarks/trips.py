@@ -3,9 +3,10 @@
 And how long an operator waits: `tradecanary abort` begun, as a process -> the withdrawal obeyed.
 
 Real processes (`tradecanary run aggregation`, `run decision`), a real router and publisher, and a
-steady flow of other events beside them. Each trip is a rollout of its own. Two kinds: a loss budget
-that one event uses up, and the `thresholds` judge, whose minimum of orders one event completes.
-The clock runs from the call of `publish` to the router's call of `on_withdrawn`: from then on
+steady flow of other events beside them. Each trip is a rollout of its own. Three kinds: a loss
+budget that one event uses up; the `thresholds` judge, whose minimum of orders one event completes;
+and the `sequential` judge, for which one cohort is enough. The clock runs from the call of
+`publish`, of a cohort from when it is mature, to the router's call of `on_withdrawn`: from then on
 `route()` gives that canary no order, which is checked.
 """
 
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from confluent_kafka import Producer
 
 from benchmarks.flow import CANARY, STABLE
 from benchmarks.places import Place, running
+from tradecanary.processors.decision.cohorts import Horizons
 from tradecanary.producers.kafka_transport import connect
 from tradecanary.producers.publisher import ExecutionPublisher
 from tradecanary.producers.route import Route
@@ -34,6 +36,7 @@ from tradecanary.schemas.codec import encode
 from tradecanary.schemas.execution import OrderStatus
 from tradecanary.schemas.routing import Command, CommandKind
 from tradecanary.schemas.topics import COMMANDS
+from tradecanary.schemas.units import COHORT_US, US_PER_MS, US_PER_S
 
 _STRATEGY = "bench"
 _DEADLINE_S = 30.0
@@ -47,6 +50,10 @@ _POLICY = {
     "judge": {"kind": "thresholds", "min_orders": _MIN_ORDERS},
     "guards": {"loss_budget": 1_000_000},
 }
+_SEQUENTIAL = {**_POLICY, "judge": {"kind": "sequential"}}
+_HORIZON_US = 2 * US_PER_S
+_COHORT_ORDERS = 120
+"""About half of them are the canary's, and unfilled: 20 would be enough."""
 
 
 class Gateway:
@@ -60,7 +67,11 @@ class Gateway:
         self._canaries = 0
         self._rollouts = 0
         self.router = OrderRouter(
-            _STRATEGY, {STABLE: object(), CANARY: object()}, STABLE, on_withdrawn=self._on_withdrawn
+            _STRATEGY,
+            {STABLE: object(), CANARY: object()},
+            STABLE,
+            order_horizon_ms=_HORIZON_US // US_PER_MS,
+            on_withdrawn=self._on_withdrawn,
         )
         self.publisher = ExecutionPublisher("bench-gateway")
         self._operator = Producer({**place.settings.connection(), "linger.ms": 0})
@@ -70,13 +81,13 @@ class Gateway:
             self._withdrawn_ns = time.perf_counter_ns()
             self._withdrawn.set()
 
-    def start(self) -> None:
+    def start(self, policy: Mapping[str, object] = _POLICY) -> None:
         """Start the next rollout; return when the router gives the canary orders."""
         self._rollouts += 1
         rollout = f"bench-{os.getpid()}-{self._rollouts}"
         spec = {
             "rollout": rollout, "strategy": _STRATEGY, "stable": STABLE, "canary": CANARY,
-            "policy": _POLICY,
+            "policy": policy,
         }  # fmt: skip
         command = Command(
             id=rollout,
@@ -123,9 +134,11 @@ class Gateway:
 
     def _publish(self, route: Route, status: OrderStatus, pnl: float) -> None:
         route.acknowledged()
-        filled = {"filled_qty": 100.0, "avg_price": 187.4, "pnl": pnl}
-        ended = filled if status is OrderStatus.FILLED else {"pnl": 0.0}
-        self.publisher.publish(route.outcome(status, **ended))
+        if status is OrderStatus.FILLED:
+            outcome = route.outcome(status, filled_qty=100.0, avg_price=187.4, pnl=pnl)
+        else:
+            outcome = route.outcome(status, pnl=0.0)
+        self.publisher.publish(outcome)
 
     def canary_order(self) -> Route:
         """Return an open order of the canary; stable's on the way to it are filled."""
@@ -144,6 +157,10 @@ class Gateway:
         self._publish(route, status, pnl)
         if not self._withdrawn.wait(_DEADLINE_S):
             raise TimeoutError(f"nothing tripped; the router says {self.router.status()}")
+        return self._since(began_ns)
+
+    def _since(self, began_ns: int) -> float:
+        """Return the ms until the canary was withdrawn; it must get no order any more."""
         after = self.orders(20)
         variants = {route.variant for route in after}
         self.end(after, OrderStatus.FILLED)
@@ -161,6 +178,24 @@ class Gateway:
         self._withdrawn.wait(_SETTLED_S)
         return self.trip(OrderStatus.CANCELED, 0.0)
 
+    def by_cohort(self) -> float:
+        """Let one cohort be the judge's proof; its clock begins when the cohort is mature.
+
+        The gateway trades on meanwhile: the watermark waits for a source that has fallen silent.
+        """
+        self._withdrawn.wait(1.05 - time.time() % 1)  # a cohort is a second of the clock
+        cohort_us = time.time_ns() // 1_000 // COHORT_US * COHORT_US
+        assert not self._withdrawn.is_set(), "the canary was withdrawn before its time"
+        self.end(self.orders(_COHORT_ORDERS), OrderStatus.CANCELED)
+        mature_us = Horizons(_HORIZON_US, _HORIZON_US).orders_ripe_at_us(cohort_us)
+        began_ns = time.perf_counter_ns() + mature_us * 1_000 - time.time_ns()
+        deadline = time.monotonic() + _DEADLINE_S
+        while not self._withdrawn.wait(0.02):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no cohort was proof; the router says {self.router.status()}")
+            self.end(self.orders(8), OrderStatus.FILLED)
+        return self._since(began_ns)
+
     def by_command(self, tradecanary: str) -> float:
         """Return the ms from starting the command line's abort to the canary's withdrawal."""
         arguments = ("abort", _STRATEGY, "--reason", "bench", "--yes")
@@ -168,13 +203,9 @@ class Gateway:
         with running([tradecanary, *arguments], self._place.environment()) as command:
             if not self._withdrawn.wait(_DEADLINE_S):
                 raise TimeoutError(f"the abort was not obeyed: {self.router.status()}")
-            took_ms = (self._withdrawn_ns - began_ns) / 1e6
             said, _ = command.communicate(timeout=_DEADLINE_S)
             assert command.returncode == 0, f"the abort was refused: {said}"
-        after = self.orders(20)
-        self.end(after, OrderStatus.FILLED)
-        assert {route.variant for route in after} == {"stable"}, "the canary was given orders"
-        return took_ms
+        return self._since(began_ns)
 
 
 def _await_lines(process: subprocess.Popen[str], wanted: str) -> None:
@@ -186,11 +217,11 @@ def _await_lines(process: subprocess.Popen[str], wanted: str) -> None:
         if wanted in line:
             threading.Thread(target=process.stdout.read, daemon=True).start()
             return
-    raise RuntimeError(f"{process.args} ended:\n{''.join(lines)[-3000:]}")
+    raise RuntimeError(f"{process.args!r} ended:\n{''.join(lines)[-3000:]}")
 
 
 def measure(place: Place, trips: int, aborts: int, rate: int) -> Iterator[tuple[str, float]]:
-    """Yield the kind and the milliseconds of each trip; two of three are by guard, then aborts."""
+    """Yield the kind and the milliseconds of each trip; half of them are by guard; then aborts."""
     tradecanary = str(Path(sys.executable).with_name("tradecanary"))
     rng = random.Random(3)
     with ExitStack() as stack:
@@ -211,9 +242,13 @@ def measure(place: Place, trips: int, aborts: int, rate: int) -> Iterator[tuple[
         )
         threading.Event().wait(2)  # the flow is steady, and the stages are warm
         for number in range(trips):
+            if number % 4 == 3:
+                gateway.start(_SEQUENTIAL)
+                yield "sequential", gateway.by_cohort()
+                continue
             gateway.start()
             threading.Event().wait(rng.random() * 0.4)  # at any moment between two commits
-            if number % 3 < 2:
+            if number % 4 < 2:
                 yield "guard", gateway.by_guard()
             else:
                 yield "thresholds", gateway.by_judge()

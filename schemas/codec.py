@@ -63,13 +63,12 @@ def _avro() -> Traversable:
     return resources.files("tradecanary.schemas") / "avro"
 
 
-@cache
-def contract_json(contract: Any) -> dict[str, Any]:
+def contract_json(contract: type[Any]) -> dict[str, Any]:
     """Return the record's Avro schema as committed in `schemas/avro`."""
     return _json(_avro() / f"{_NAMES[contract]}.avsc")
 
 
-def released(contract: Any) -> dict[str, dict[str, Any]]:
+def released(contract: type[Any]) -> dict[str, dict[str, Any]]:
     """Return every schema that ever wrote the record, by release, from `schemas/avro/released`."""
     folders = sorted((_avro() / "released").iterdir(), key=lambda one: (len(one.name), one.name))
     files = {folder.name: folder / f"{_NAMES[contract]}.avsc" for folder in folders}

@@ -5,7 +5,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 # A machine that stands still for a moment is no property of the code.
-_CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("ci", derandomize=True, print_blob=True, **_CALM)
-settings.register_profile("long", max_examples=2_000, print_blob=True, **_CALM)
+_CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", _CALM, derandomize=True, print_blob=True)
+settings.register_profile("long", _CALM, max_examples=2_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -24,17 +24,19 @@ EXTREMES = (
 )  # fmt: skip
 
 
+_PLAIN = ExecutionEvent(
+    source="gateway-1", source_seq=0, kind=Kind.OUTCOME, mode=Mode.LIVE, strategy="momentum",
+    version="momentum-1.0.0-9f2c41aa", variant="stable", routing_revision=3, weight_bp=9_500,
+    unit="o1", account="A17", region="us", venue="XNAS", symbol="AAPL", order_id="o1",
+    side=Side.BUY, status=OrderStatus.FILLED, order_qty=100.0, filled_qty=100.0,
+    arrival_mid=187.0, avg_price=187.01, notional=18_700.0, fees=0.3, pnl=1.25,
+    submitted_at=T0_US, event_time=T0_US + 1_000, ack_latency_us=900,
+)  # fmt: skip
+
+
 def event(**changes: Any) -> ExecutionEvent:  # noqa: ANN401 - any field
     """Return a good outcome of a filled order, with `changes`."""
-    plain = ExecutionEvent(
-        source="gateway-1", source_seq=0, kind=Kind.OUTCOME, mode=Mode.LIVE, strategy="momentum",
-        version="momentum-1.0.0-9f2c41aa", variant="stable", routing_revision=3, weight_bp=9_500,
-        unit="o1", account="A17", region="us", venue="XNAS", symbol="AAPL", order_id="o1",
-        side=Side.BUY, status=OrderStatus.FILLED, order_qty=100.0, filled_qty=100.0,
-        arrival_mid=187.0, avg_price=187.01, notional=18_700.0, fees=0.3, pnl=1.25,
-        submitted_at=T0_US, event_time=T0_US + 1_000, ack_latency_us=900,
-    )  # fmt: skip
-    return replace(plain, **changes)
+    return replace(_PLAIN, **changes)
 
 
 _ONE_FILLED = tuple(int(status is OrderStatus.FILLED) for status in OrderStatus)

@@ -27,7 +27,9 @@ _POLLS = 300
 class Bench(Protocol):
     """A log with PARTITIONS partitions per sized topic, and a plain producer beside it."""
 
-    log: Log
+    @property
+    def log(self) -> Log:
+        """The log."""
 
     def append(
         self, topic: str, key: bytes | None, value: bytes | None, partition: int | None = None

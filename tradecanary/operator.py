@@ -30,8 +30,10 @@ _FEWEST_COHORTS = 3
 class Append(Protocol):
     """Writes one record outside any transaction and waits until the log has it."""
 
-    def __call__(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
-        """Append it, or raise."""
+    def __call__(
+        self, topic: str, key: bytes, value: bytes, partition: int | None = None
+    ) -> object:
+        """Append it, or raise; what comes back is not looked at."""
 
 
 def is_refusal(decision: Decision) -> bool:

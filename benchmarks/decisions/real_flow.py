@@ -19,6 +19,7 @@ from benchmarks.decisions.block import Block, sums_of
 from benchmarks.decisions.flow import Flow
 from benchmarks.decisions.orders import MEASURED, SCORED, STATUSES, Orders
 from benchmarks.decisions.scenarios import REAL, WEIGHTS_BP, Question, Scenario
+from tests.executions import event
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.producers.simulation.faults import Fault, apply, parse_fault
 from tradecanary.producers.simulation.market import Market
@@ -29,7 +30,7 @@ from tradecanary.producers.simulation.snapshots import snapshot_at
 from tradecanary.producers.simulation.venue import Venue
 from tradecanary.producers.strategies.interface import SignalKind, TradingStrategy
 from tradecanary.router_sim import strategies
-from tradecanary.schemas.execution import ExecutionEvent, Kind, Mode, Side
+from tradecanary.schemas.execution import ExecutionEvent, Mode, Side
 from tradecanary.schemas.measures import MEASURE_NAMES, scaled_values
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE, US_PER_S
 from tradecanary.world import settings_for
@@ -137,32 +138,11 @@ def _columns(executions: Sequence[Execution], variant: str) -> Orders:
 
 def _event(execution: Execution, variant: str) -> ExecutionEvent:
     order, mid = execution.order, execution.arrival_mid
-    return ExecutionEvent(
-        source="benchmark",
-        source_seq=-1,
-        kind=Kind.OUTCOME,
-        mode=Mode.REPLAY,
-        strategy="momentum",
-        version=variant,
-        variant=variant,
-        routing_revision=1,
-        weight_bp=0,
-        unit=order.order_id,
-        account="",
-        region="",
-        venue="",
-        symbol="",
-        order_id=order.order_id,
-        side=order.side,
-        status=execution.status,
-        order_qty=order.qty,
-        filled_qty=execution.filled_qty,
-        arrival_mid=mid,
-        avg_price=execution.avg_price,
-        notional=0.0 if mid is None else order.qty * mid,
-        fees=execution.fees,
-        pnl=execution.pnl,
-        submitted_at=order.submitted_at_us,
-        event_time=execution.known_at_us,
+    return event(
+        mode=Mode.REPLAY, version=variant, variant=variant, unit=order.order_id,
+        order_id=order.order_id, side=order.side, status=execution.status, order_qty=order.qty,
+        filled_qty=execution.filled_qty, arrival_mid=mid, avg_price=execution.avg_price,
+        notional=0.0 if mid is None else order.qty * mid, fees=execution.fees, pnl=execution.pnl,
+        submitted_at=order.submitted_at_us, event_time=execution.known_at_us,
         ack_latency_us=execution.ack_latency_us,
-    )
+    )  # fmt: skip

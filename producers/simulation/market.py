@@ -13,12 +13,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Protocol
 
-from tradecanary.schemas.execution import Side
-
 SESSION_GAP_US = 60_000_000
 """A longer silence between two quotes is a closed market, and a quote older than it is stale."""
 
-BASIS_POINTS = 10_000
 MICROSECONDS = 1_000_000
 
 
@@ -65,16 +62,6 @@ class Quote:
     def touch_size(self, sign: int) -> float:
         """Return the size displayed at `touch(sign)`."""
         return self.ask_size if sign > 0 else self.bid_size
-
-
-@dataclass(frozen=True, slots=True)
-class Print:
-    """A trade of other people at a tradable price; `aggressor` is None when nobody said."""
-
-    time_us: int
-    price: float
-    size: float
-    aggressor: Side | None
 
 
 def _int_column() -> array[int]:
@@ -198,20 +185,6 @@ class Market:
         """Return the rows of the prints with `after_us` < time <= `until_us`."""
         times = self.prints.time_us
         return range(bisect_right(times, after_us), bisect_right(times, until_us))
-
-    def prints_between(self, after_us: int, until_us: int) -> tuple[Print, ...]:
-        """Return the prints with `after_us` < time <= `until_us`, in time order."""
-        columns = self.prints
-        sides = {1: Side.BUY, -1: Side.SELL}
-        return tuple(
-            Print(
-                columns.time_us[row],
-                columns.price[row],
-                columns.size[row],
-                sides.get(columns.sign[row]),
-            )
-            for row in self.print_rows(after_us, until_us)
-        )
 
     def volume_between(self, after_us: int, until_us: int) -> float:
         """Return the size printed in `after_us` < time <= `until_us`, in units."""

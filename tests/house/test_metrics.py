@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.exported import figures, series
-from tests.house.promql import SCRAPED, asked, problems, templates
+from tests.house.promql import left, problems, templates
 from tests.house.tracked import ROOT
 from tradecanary.schemas.alerts import Severity
 
@@ -81,6 +81,28 @@ def test_the_checker_finds_what_is_wrong() -> None:
     assert 1 == len(list(problems("max(tradecanary_killed", known)))
 
 
+@pytest.mark.parametrize(
+    ("expression", "labels"),
+    [
+        ("tradecanary_routers", "instance job lease strategy"),
+        ('rate(tradecanary_routers{lease="VALID"}[1m]) > 0', "instance job lease strategy"),
+        ("max(tradecanary_routers) == 1", ""),
+        ("-sum by (strategy, venue) (tradecanary_routers)", "strategy"),
+        ("100 * sum without (lease, job) (tradecanary_routers)", "instance strategy"),
+        ('absent(tradecanary_routers{job="decision"} > 0)', ""),
+        ("time() - tradecanary_routers and on (job) up", "instance job lease strategy"),
+        ("tradecanary_routers / on (job) up", "job"),
+        ("tradecanary_routers / ignoring (lease, strategy) up", "instance job"),
+        ("tradecanary_routers or up", "instance job"),
+    ],
+)
+def test_the_checker_knows_which_labels_are_left(expression: str, labels: str) -> None:
+    """An aggregation keeps what it groups by, a matching what it matches."""
+    known = {"tradecanary_routers": frozenset({"lease", "strategy"})}
+
+    assert labels == " ".join(sorted(left(expression, known)))
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_asks_for_what_is_exported(name: str) -> None:
     """It has a severity, a summary with the value, and a section of the docs on what to do."""
@@ -90,16 +112,9 @@ def test_a_rule_asks_for_what_is_exported(name: str) -> None:
     assert [] == list(problems(rule["expr"], series()))
     assert rule["labels"]["severity"] in {one.value for one in Severity}
     assert "{{ $value" in summary
-    assert templates(summary) <= _labels(rule["expr"])
+    assert templates(summary) <= left(rule["expr"], series())
     assert f"docs/metrics.md#{name.lower()}" == runbook
     assert f"\n## {name}\n" in DOC
-
-
-def _labels(expression: str) -> set[str]:
-    known = series()
-    return {
-        label for name, _ in asked(expression).series for label in known.get(name, SCRAPED)
-    } | SCRAPED
 
 
 def test_every_rule_was_tried() -> None:
@@ -112,6 +127,36 @@ def test_every_rule_was_tried() -> None:
     assert {name: {True, False} for name in RULES} == found
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_what_was_tried_is_what_the_rule_says(name: str) -> None:
+    """The alert expected has the rule's severity and text, and labels that its answer has."""
+    rule = RULES[name]
+    cases = [case for case in TRIED["tests"] for case in case["alert_rule_test"]]
+    for alert in (one for case in cases if case["alertname"] == name for one in case["exp_alerts"]):
+        labels, said = alert["exp_labels"], alert["exp_annotations"]
+
+        assert re.fullmatch(_filled(rule["annotations"]["summary"], labels), said["summary"])
+        assert rule["annotations"]["runbook"] == said["runbook"]
+        assert rule["labels"]["severity"] == labels["severity"]
+        assert set(labels) - {"severity"} <= left(rule["expr"], series())
+
+
+def _filled(template: str, labels: dict[str, str]) -> str:
+    """Return a pattern of the text: with these labels, and with any value."""
+    said, filled = re.split(r"{{ (.*?) }}", template), ""
+    for text, asked in zip(said[::2], [*said[1::2], ""], strict=True):
+        value = labels.get(asked.removeprefix("$labels."), "")
+        filled += re.escape(text) + (".+" if asked.startswith("$value") else re.escape(value))
+    return filled
+
+
+def test_what_was_tried_is_exported() -> None:
+    """Every series that the file makes up, with its labels."""
+    made = [one["series"] for case in TRIED["tests"] for one in case["input_series"]]
+
+    assert [] == [problem for one in made for problem in problems(one, series())]
+
+
 def test_every_section_is_of_a_rule() -> None:
     """What the docs explain exists."""
     assert set(RULES) == set(re.findall(r"^## (\w+)$", DOC, re.MULTILINE))
@@ -122,7 +167,7 @@ def test_a_panel_asks_for_what_is_exported(title: str) -> None:
     """Every query, with the labels that its legend shows."""
     for target in PANELS[title]["targets"]:
         assert [] == list(problems(target["expr"], series()))
-        assert templates(target["legendFormat"]) <= _labels(target["expr"])
+        assert templates(target["legendFormat"]) <= left(target["expr"], series())
 
 
 def test_the_dashboard_is_laid_out() -> None:

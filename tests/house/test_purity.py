@@ -38,6 +38,7 @@ def _modules() -> list[str]:
 
 def _pure() -> list[str]:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    pure: list[str]
     (pure,) = (c["source_modules"] for c in contracts["contracts"] if c["name"] == CONTRACT)
     return pure
 

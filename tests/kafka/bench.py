@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported without __all__
+    AdminClient,
+    NewTopic,
+)
 
 from tests.log_laws import PARTITIONS, until
 from tradecanary.processors.runtime.kafka_log import KafkaLog

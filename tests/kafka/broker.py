@@ -33,8 +33,13 @@ class NoBrokerError(RuntimeError):
 class Broker(Protocol):
     """One broker. After `stop` or `kill`, `start` brings it back with its data and its ports."""
 
-    description: str
-    bootstrap_servers: str
+    @property
+    def description(self) -> str:
+        """What it is and where, for people."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its address."""
 
     def start(self) -> None:
         """Start and return when it answers, within a minute."""

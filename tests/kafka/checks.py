@@ -69,7 +69,8 @@ def check_sums(records: Records) -> int:
         for part in parts
         for partial in part.partials
     ]
-    plain, bad, events = [], dict[int, list[Bad]](), 0
+    plain: list[PartialSums] = []
+    bad, events = dict[int, list[Bad]](), 0
     for partition, source in sorted(ranges(records).items()):
         fold = PlainFold()
         fold.restore(empty_snapshot(partition, 0, from_start=True))

@@ -7,6 +7,8 @@ import os
 import sys
 import threading
 
+from typing_extensions import override
+
 from tests.counting import Counting
 from tradecanary.processors.runtime.settings import load_settings
 from tradecanary.processors.runtime.stage_process import run_stage
@@ -16,7 +18,8 @@ from tradecanary.processors.stage import Polled
 class Holding(Counting):
     """As a call into a library that never comes back."""
 
-    def absorb(self, polled: Polled, now_us: int) -> None:  # noqa: ARG002 - held before
+    @override
+    def absorb(self, polled: Polled, now_us: int) -> None:
         """Hold for ever."""
         sys.stdout.write('{"event": "holding"}\n')
         sys.stdout.flush()

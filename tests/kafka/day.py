@@ -96,8 +96,9 @@ def _all_follow(watch: Watch) -> bool:
     """Whether every router that lives follows its strategy's newest revision."""
     for name in STRATEGIES:
         last, status = watch.last(name), watch.status(name)
-        lives = name != CRASHING.strategy and last is not None and status is not None
-        if lives and status.revision != last.after.revision:
+        if name == CRASHING.strategy or last is None or status is None:
+            continue
+        if status.revision != last.after.revision:
             return False
     return True
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,13 +91,16 @@ class Pipeline:
         return self.process("services", [sys.executable, *arguments])
 
     def cli(
-        self, *arguments: str, timeout_s: float = 40.0, **variables: str
+        self,
+        *arguments: str,
+        timeout_s: float = 40.0,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
+        """Run one command to its end, with these variables beside those of the topics."""
         return subprocess.run(
             [*TRADECANARY, *arguments],
             cwd=ROOT,
-            env={**os.environ, **self.environment, **variables},
+            env={**os.environ, **self.environment, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -115,7 +118,7 @@ class Pipeline:
         self, topic: str, key: bytes | None, value: bytes | None, partition: int | None = None
     ) -> int:
         """Append a record of a plain producer; return its offset when the broker has it."""
-        offsets: list[int] = []
+        offsets: list[int | None] = []
         if partition is None:
             partition = partition_of(key or b"", self.log.partitions(topic))
         self._producer.produce(
@@ -123,7 +126,9 @@ class Pipeline:
             on_delivery=lambda _, message: offsets.append(message.offset()),
         )  # fmt: skip
         assert 0 == self._producer.flush(10), f"no acknowledgement for a record of {topic}"
-        return offsets[0]
+        (offset,) = offsets
+        assert offset is not None
+        return offset
 
     def records(self, topic: str) -> Iterator[LogRecord]:
         """Yield all committed records of a topic, partition after partition."""

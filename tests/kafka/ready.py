@@ -11,8 +11,8 @@ def await_ready(
     bootstrap_servers: str, client: Mapping[str, str] | None = None, timeout_s: float = 60.0
 ) -> None:
     """Return when every partition there has a leader; raises TimeoutError."""
-    reach = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
-    admin = AdminClient(reach | dict(client or {}))
+    reach = {"bootstrap.servers": bootstrap_servers, "log_level": "0"}
+    admin = AdminClient({**reach, **(client or {})})
     deadline = time.monotonic() + timeout_s
     found = "nothing"
     while time.monotonic() < deadline:

@@ -93,7 +93,7 @@ def _first_errors(consumer: Consumer, prefix: str) -> dict[str, int]:
 @_every_role
 def test_a_role_takes_no_slot_of_another(secured: Pipeline, role: Role) -> None:
     """Transactional ids and groups are those of the stage alone: nobody else can fence it."""
-    admin = AdminClient(_client(secured, role))
+    admin = AdminClient({**_client(secured, role)})
     for stage in STAGES:
         slot = f"{secured.prefix}{stage.stage}-9"
         producer = Producer(_client(secured, role, **{"transactional.id": slot}))
@@ -142,7 +142,8 @@ def test_a_router_without_its_role_says_nothing(
 
 def test_a_service_gives_no_commands(secured: Pipeline) -> None:
     """The command line says who refused what, and where to read on."""
-    answer = secured.cli("halt", "momentum", "--reason", "a test", **environment_of("service"))
+    halt = ("halt", "momentum", "--reason", "a test")
+    answer = secured.cli(*halt, environment=environment_of("service"))
 
     assert UNREACHABLE == answer.returncode
     assert "refused" in answer.stderr
@@ -155,7 +156,7 @@ def test_who_is_unknown_gets_nowhere(secured: Pipeline) -> None:
     logins = [environment_of("mallory"), environment_of("operator", "pw-guessed")]
     stages = [secured.stage("decision", f"{slot}", **login) for slot, login in enumerate(logins, 8)]
     for login in logins:
-        answer = secured.cli("status", "momentum", **login)
+        answer = secured.cli("status", "momentum", environment=login)
         assert UNREACHABLE == answer.returncode
         assert "refused the login" in answer.stderr
     for stage in stages:

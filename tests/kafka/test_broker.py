@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported without __all__
+    AdminClient,
+    NewTopic,
+)
 
 from tests.kafka.broker import Broker, kafka
 from tests.kafka.java import JavaBroker
@@ -52,7 +55,9 @@ def _read(bootstrap_servers: str, topic: str, isolation: str = "read_committed")
         while (message := consumer.poll(10)) is not None:
             error = message.error()
             if error is None:
-                values.append(message.value())
+                value = message.value()
+                assert value is not None
+                values.append(value)
             elif error.code() == KafkaError._PARTITION_EOF:
                 return values
     finally:

@@ -49,7 +49,7 @@ def test_position_that_expired_stops_the_reader(bench: KafkaBench) -> None:
     """What retention took is not skipped: a person must decide."""
     for number in range(5):
         bench.append(EXECUTIONS.name, b"k", b"%d" % number, 0)
-    admin = AdminClient(bench.connection)
+    admin = AdminClient({**bench.connection})
     place = TopicPartition(bench.prefix + EXECUTIONS.name, 0, 3)
     for future in admin.delete_records([place]).values():
         future.result(timeout=10)

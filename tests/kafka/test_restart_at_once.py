@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def _end(bench: KafkaBench) -> int:
         return -1
 
 
+def _ended_or_beyond(stage: Process, bench: KafkaBench, end: int) -> bool:
+    return not stage.running or _end(bench) > end
+
+
+def _has_begun(stage: Process) -> bool:
+    return any(stage.lines())
+
+
 def _live(
     benches: Sequence[KafkaBench], stages: Sequence[Process], folder: Path, records: int
 ) -> list[Process]:
@@ -58,7 +67,7 @@ def _live(
     for bench, stage, end in zip(benches, stages, before, strict=True):
         wait_until(
             lambda: None,
-            lambda b=bench, s=stage, e=end: not s.running or _end(b) > e,
+            partial(_ended_or_beyond, stage, bench, end),
             "a commit or an end",
             stage.said,
             ENDED_S,
@@ -88,7 +97,7 @@ def test_broker_back_at_once(broker: Broker, topic_prefix: str, tmp_path: Path) 
         own.start()
         stages = _live(benches, stages, tmp_path, 5)
         for stage in stages:
-            wait_until(lambda: None, lambda s=stage: any(s.lines()), "the start", stage.said)
+            wait_until(lambda: None, partial(_has_begun, stage), "the start", stage.said)
             stage.signal(signal.SIGTERM)
         for stage in stages:
             assert stage.wait(STOP_S + 5) in {OK, FAILED}, stage.said()

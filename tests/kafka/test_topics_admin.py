@@ -1,7 +1,7 @@
 """Topics are made once, as the table says, and a changed one is refused."""
 
 import pytest
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported without __all__
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,

@@ -11,6 +11,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from tradecanary.processors.decision.judges.accounts import permutation
 from tradecanary.processors.decision.judges.accounts.permutation import Crossings, generator
@@ -143,8 +144,9 @@ def test_every_choice_is_drawn_equally_often() -> None:
 class _Tying(np.random.Generator):
     """Random numbers that all tie, as two of 2^32 sometimes do."""
 
-    def integers(self, *_: Any, size: tuple[int, int], **__: Any) -> Any:  # noqa: ANN401
-        return np.zeros(size, dtype=np.uint32)
+    @override
+    def integers(self, *_: Any, **asked: Any) -> Any:
+        return np.zeros(asked["size"], dtype=np.uint32)
 
 
 def test_ties_of_random_numbers_favour_nobody() -> None:

@@ -29,7 +29,7 @@ from tradecanary.processors.aggregation.compiled import CompiledFold
 from tradecanary.processors.aggregation.folding import Drained, Fold, empty_snapshot
 from tradecanary.processors.aggregation.oracle import EventReader, PlainFold
 from tradecanary.schemas.codec import HEADER_BYTES, contract_json, encode, header_of
-from tradecanary.schemas.execution import ExecutionEvent
+from tradecanary.schemas.execution import ExecutionEvent, Kind
 from tradecanary.schemas.metrics import AggregationSnapshot
 
 Answers = tuple[Drained, list[Bad], AggregationSnapshot]
@@ -119,7 +119,7 @@ def test_both_folds_agree_on_extreme_values(**changes: Any) -> None:  # noqa: AN
         pnl=changes["pnl"],
         ack_latency_us=changes["ack"],
     )
-    markout = replace(made, kind="MARKOUT", source_seq=1)
+    markout = replace(made, kind=Kind.MARKOUT, source_seq=1)
     _assert_same([encode(made), encode(markout)])
 
 

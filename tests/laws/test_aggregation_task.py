@@ -19,7 +19,7 @@ from tradecanary.processors.runtime.runner import CrashPoint, Runner, go_on
 from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import DeadLetter
-from tradecanary.schemas.metrics import AggregationSnapshot, MetricsBatch
+from tradecanary.schemas.metrics import AggregationSnapshot, MetricsBatch, PartialSums
 from tradecanary.schemas.topics import AGGREGATION_STATE, DEAD_LETTERS, EXECUTIONS, METRICS
 
 PARTITIONS = 3
@@ -75,7 +75,8 @@ def _counts(log: MemoryLog, partition: int) -> list[tuple[int, ...]]:
 
 def _assert_recomputed(log: MemoryLog) -> None:
     """Compare all that was committed with one plain pass over the topic."""
-    partials, bad = [], []
+    partials: list[PartialSums] = []
+    bad: list[tuple[int, int, str]] = []
     for source in SOURCES:
         records = list(log.read(source))
         drained, broken = fold_all(PlainFold(), records)

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tests.alerted import (
     HANG,
@@ -147,6 +148,7 @@ class _Stopwatch(threading.Event):
         super().__init__()
         self.waited_s: list[float] = []
 
+    @override
     def wait(self, timeout: float | None = None) -> bool:
         """Note it."""
         self.waited_s.append(timeout or 0.0)
@@ -188,6 +190,7 @@ def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -
     class Returning(list[str]):
         """Bring the receiver back at the third failure."""
 
+        @override
         def append(self, problem: str) -> None:
             super().append(problem)
             if len(self) == 3:
@@ -238,6 +241,7 @@ def test_secrets_are_read_at_every_attempt(
     class Mounting(list[str]):
         """Write the secret at the second failure."""
 
+        @override
         def append(self, problem: str) -> None:
             super().append(problem)
             if len(self) == 2:

@@ -45,7 +45,7 @@ def _check_incidents(alerts: list[Alert]) -> set[str]:
 
 
 _E_VALUE = Check("e_value", 9.0, 5.0, "log e", breached=True)
-_DECISIONS = st.lists(
+_DECISIONS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.builds(
         dict,
         kind=st.sampled_from(DecisionKind),

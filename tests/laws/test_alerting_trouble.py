@@ -158,6 +158,7 @@ def test_a_partition_that_goes_and_comes_back_is_not_told_twice(
     """What was sent and not yet written down is remembered while the partition is elsewhere."""
     write(log, clock, *DECISIONS_MADE)
     process = Life(log, clock, everything_to(receiver))
+    written = 0
     for _ in range(20):
         if len(receiver.requests) == ARRIVE:
             break

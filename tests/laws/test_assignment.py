@@ -8,7 +8,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tradecanary.producers.assignment import assign, bound, bounds, coin
-from tradecanary.schemas.partitioning import murmur2, partition_of
 
 CONTRACTS = Path(__file__).parents[1] / "contracts"
 WEIGHTS = st.integers(0, 10_000)
@@ -29,19 +28,6 @@ def test_golden_vectors_hold() -> None:
         assert int(case["u"]) == coin(case["salt"], case["unit"])
         for weight, variant in case["variant"].items():
             assert variant == _assign(case["salt"], case["unit"], int(weight))
-
-
-def test_partitioning_vectors_hold() -> None:
-    """Partitions are Kafka's own: the values of Kafka's UtilsTest, and our published ones."""
-    vectors = json.loads((CONTRACTS / "partitioning_vectors.json").read_text(encoding="utf-8"))
-    for case in vectors["cases"]:
-        key = case["key"].encode()
-        assert case["murmur2"] == murmur2(key)
-        assert case["partition_of_4"] == partition_of(key, 4)
-        assert case["partition_of_7"] == partition_of(key, 7)
-    kafka = {"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536}
-    for text, signed in kafka.items():
-        assert signed % (1 << 32) == murmur2(text.encode())
 
 
 @given(UNITS, UNITS, WEIGHTS, WEIGHTS)

@@ -33,8 +33,8 @@ from tradecanary.schemas.topics import DECISIONS
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, STABLE
 
 _NO_EVIDENCE = Evidence(0, "", 0, 0, (), (), (), (), None)
-_text = st.text(st.characters(exclude_categories=("Cs",)), max_size=90)
-_name = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=90)
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
+_name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=90)
 _events = st.builds(
     event,
     source=_name,
@@ -124,7 +124,8 @@ def _made(count: int) -> list[Decision]:
 
 
 def _checked(decisions: list[Decision]) -> list[Finding]:
-    one, found = Chain("momentum", from_start=True), []
+    one = Chain("momentum", from_start=True)
+    found: list[Finding] = []
     for offset, decision in enumerate(decisions):
         record = LogRecord(DECISIONS.name, 0, offset, 0, b"momentum", encode(decision))
         one, problems = chain.step(one, record, decision)

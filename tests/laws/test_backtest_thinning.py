@@ -23,13 +23,17 @@ _PAIRS = st.tuples(_WEIGHTS, _WEIGHTS).map(lambda pair: (min(pair), max(pair)))
 
 @given(_PAIRS)
 def test_a_kept_order_is_the_canarys_with_the_wanted_probability(pair: tuple[int, int]) -> None:
-    """In exact fractions: w p / (w p + 1 - w) = v. The bound is p 2^64 but for one in 2^64."""
+    """In exact fractions: no smaller bound gives the canary the wanted share of what is kept."""
     wanted, recorded = pair
-    v, w = Fraction(wanted, FULL_WEIGHT_BP), Fraction(recorded, FULL_WEIGHT_BP)
-    p = v * (1 - w) / (w * (1 - v))
+    w = Fraction(recorded, FULL_WEIGHT_BP)
 
-    assert v == w * p / (w * p + 1 - w)
-    assert 0 <= Fraction(keep_bound(wanted, recorded), SPAN) - p < Fraction(1, SPAN)
+    def share(kept: int) -> Fraction:
+        """Return the canary's share when so many of 2^64 coins keep its orders."""
+        canary = w * Fraction(kept, SPAN)
+        return canary / (canary + 1 - w)
+
+    bound = keep_bound(wanted, recorded)
+    assert share(bound - 1) < Fraction(wanted, FULL_WEIGHT_BP) <= share(bound)
 
 
 @given(_PAIRS, st.integers(0, SPAN - 1), st.data())
@@ -44,11 +48,21 @@ def test_raising_the_weight_moves_no_unit_out(
     assert t < keep_bound(recorded, recorded)
 
 
-@given(st.integers(0, FULL_WEIGHT_BP), st.integers(0, FULL_WEIGHT_BP))
-def test_what_cannot_be_served(wanted: int, recorded: int) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "recorded", "served"),
+    [
+        (1, 1, True),
+        (500, 9_999, True),
+        (0, 0, False),  # a record without canary
+        (500, 0, False),
+        (0, 500, False),  # a policy that gives it nothing
+        (501, 500, False),  # more than recorded
+        (500, FULL_WEIGHT_BP, False),  # no stable to compare with
+        (FULL_WEIGHT_BP, FULL_WEIGHT_BP, False),
+    ],
+)
+def test_what_cannot_be_served(wanted: int, recorded: int, served: bool) -> None:
     """More than recorded, no canary at all, and no stable to compare with are never served."""
-    served = 0 < wanted <= recorded < FULL_WEIGHT_BP
-
     assert served is is_served(wanted, recorded)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from typing_extensions import override
 
 from tests.laws.decision_input import (
     BEGINS,
@@ -156,6 +157,7 @@ class DecisionMachine(RuleBasedStateMachine):
         assert found is not None
         self.state = found[0]
 
+    @override
     def teardown(self) -> None:
         """The recorded looks, folded from the beginning, give the same effects to the byte."""
         looks = [effect.record for sent in self.effects for effect in sent]

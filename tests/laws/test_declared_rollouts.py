@@ -84,7 +84,7 @@ def test_the_stricter_limit_acts(
     )
     found = full.guards
 
-    assert acts == (found.loss_budget, found.max_orders, found.max_notional)
+    assert list(acts) == [found.loss_budget, found.max_orders, found.max_notional]
     assert full.policy.guards.error_burst == found.error_burst
 
 

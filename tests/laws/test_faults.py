@@ -69,6 +69,7 @@ def test_slow_multiplies_the_latency_alone() -> None:
         assert before.ack_latency_us is not None
         assert before.ended_after_us is not None
         assert after.ack_latency_us == pytest.approx(before.ack_latency_us * 1.2, abs=1)
+        assert after.ack_latency_us is not None
         assert after.ended_after_us is not None
         delay_us = after.ended_after_us - before.ended_after_us
         assert delay_us == after.ack_latency_us - before.ack_latency_us

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tradecanary.schemas.partitioning import murmur2, partition_of
+
+VECTORS = Path(__file__).parents[1] / "contracts" / "partitioning_vectors.json"
 
 
 @pytest.mark.parametrize(
@@ -25,7 +30,21 @@ def test_murmur2_is_that_of_java(key: bytes, expected: int) -> None:
     assert murmur2(key) == expected % (1 << 32)
 
 
-@given(st.binary(max_size=40), st.integers(1, 64))
-def test_a_partition_is_the_positive_hash_modulo_the_count(key: bytes, partitions: int) -> None:
-    """The sign bit is cleared before the division, as toPositive does."""
-    assert partition_of(key, partitions) == (murmur2(key) & 0x7FFFFFFF) % partitions
+def test_the_published_vectors_hold() -> None:
+    """They are what gateways in other languages check themselves against."""
+    vectors = json.loads(VECTORS.read_text(encoding="utf-8"))
+    for case in vectors["cases"]:
+        key = case["key"].encode()
+        assert case["murmur2"] == murmur2(key)
+        assert case["partition_of_4"] == partition_of(key, 4)
+        assert case["partition_of_7"] == partition_of(key, 7)
+    assert any(case["murmur2"] >> 31 for case in vectors["cases"]), "no sign bit is cleared"
+
+
+@given(st.binary(max_size=40), st.integers(1, 64), st.integers(1, 8))
+def test_more_partitions_split_those_there_are(key: bytes, partitions: int, times: int) -> None:
+    """A key is in one of `partitions`, and stays in its part when each is split into `times`."""
+    part = partition_of(key, partitions)
+
+    assert 0 <= part < partitions
+    assert part == partition_of(key, partitions * times) % partitions

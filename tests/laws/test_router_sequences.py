@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from typing_extensions import override
 
 from tests.laws.gateway import S, Service
 from tests.laws.test_vectors import VECTOR, cell
@@ -82,6 +83,7 @@ class RouterMachine(RuleBasedStateMachine):
         assert self.routed == sum(count.routed for count in counts)
         assert len(ids) == sum(count.reported for count in counts)
 
+    @override
     def teardown(self) -> None:
         self.service.wait(2 * S)
         self.events += self.service.router.expired()

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -192,7 +193,10 @@ def test_a_market_that_came_back_gives_a_taker_the_better_price() -> None:
     assert 9.25 == venue.execute(Order("A-1", Side.BUY, 10.0, 0, cap_ticks=0), Random(1)).avg_price
 
 
-def _rest(prints: list[tuple[int, float, float, int]], **changes: float) -> Execution:
+def _rest(
+    prints: list[tuple[int, float, float, int]],
+    **changes: Any,  # noqa: ANN401 - any field
+) -> Execution:
     """Execute a maker's BUY of 10 at 10.0 behind 50 displayed, resting for a second."""
     made = market([(0, 10.0, 10.25, 50.0, 100.0)], prints)
     venue = Venue(made, fees=Fees(), latency=AT_ONCE, luck=NO_LUCK)

@@ -82,7 +82,7 @@ def _figures(text: str) -> list[float]:
 def test_the_judge_decides_as_the_reference(case: dict[str, Any]) -> None:
     """Same decision, same next weight, same measure, same printed figures."""
     stable, canary = _evidence(case, 0), _evidence(case, 1)
-    judgement = JUDGES["thresholds", "order"].judge({}, _settings(case), stable, canary)
+    judgement = JUDGES["thresholds", "order"].judge(None, _settings(case), stable, canary)
     breached = next((check.name for check in judgement.checks if check.breached), "")
     steps = [round(step) for step in case["thresholds"]["traffic_steps_pct"]]
     step = next_weight(steps, case["current_pct"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from tests.executions import partial
 from tests.simulation.accounts_world import SLIPPAGE, World
@@ -40,6 +41,7 @@ class AccountFlow(Flow):
         self.rates = self.random.lognormal(0.0, 1.0, self.world.accounts)
         self.usual = 0.3 + 0.7 * self.random.standard_normal(self.world.accounts)
 
+    @override
     def _partials(
         self, vector: Vector | None, cohort_us: int, _: list[str]
     ) -> tuple[PartialSums, ...]:

@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from tests.simulation.worlds import QUICK, STRATEGY, Rollout
 from tradecanary.dashboard import one_rollout, overview
@@ -43,10 +43,12 @@ class Checked(HTMLParser):
         self.feed(text)
         assert [] == self.open
 
+    @override
     def handle_starttag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
         if tag not in _VOID:
             self.open.append(tag)
 
+    @override
     def handle_endtag(self, tag: str) -> None:
         assert tag == self.open.pop()
 
@@ -261,7 +263,9 @@ def test_a_verb_that_nobody_answers_says_what_to_do() -> None:
     now = [world.now_us()]
     alone = Operator(
         log,
-        partial(log.append),
+        lambda topic, key, value, partition=None: log.append(
+            topic, key, value, partition=partition
+        ),
         now_us=lambda: now[0],
         wait=lambda seconds: now.__setitem__(0, now[0] + round(seconds * US_PER_S)),
         new_id=lambda: "alone",
@@ -271,10 +275,8 @@ def test_a_verb_that_nobody_answers_says_what_to_do() -> None:
     def hands() -> Iterator[Operator]:
         yield alone
 
-    @contextmanager
-    def away() -> Iterator[Operator]:
+    def away() -> AbstractContextManager[Operator]:
         raise Unavailable("no broker")
-        yield alone
 
     silent = perform(hands, VERBS["halt"], STRATEGY, actor="bob", reason="a drill")
     failed = perform(away, VERBS["kill"], STRATEGY, actor="bob", reason="a drill")

@@ -115,14 +115,18 @@ def test_a_decider_that_is_gone_is_said() -> None:
     """By list, watch and status: nothing of what they show is of now."""
     world = trading()
     for late_s, said in ((1, False), (80, True)):
-        now_us = world.now_us() + late_s * US_PER_S
-        later = Operator(
-            world.log, lambda *_: None, now_us=lambda at=now_us: at,
-            wait=lambda _: None, new_id=lambda: "none",
-        )  # fmt: skip
-        with working_on(later):
+        operator = _at(world, world.now_us() + late_s * US_PER_S)
+        with working_on(operator):
             found = [
                 CliRunner().invoke(app, command, catch_exceptions=False).output
                 for command in (["list"], ["watch", "--once"], ["status"])
             ]
         assert [said] * 3 == ["no look was recorded for" in text for text in found]
+
+
+def _at(world: World, now_us: int) -> Operator:
+    """The hands of somebody who looks at the world's log at another time."""
+    return Operator(
+        world.log, lambda *_: None, now_us=lambda: now_us, wait=lambda _: None,
+        new_id=lambda: "none",
+    )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from typing_extensions import override
+
 from tests.simulation.worlds import Rollout
 from tradecanary.processors.runtime.decision_recovery import recover
 from tradecanary.processors.runtime.memory_log import MemoryLog
@@ -19,6 +21,7 @@ def test_status_is_read_while_the_decider_looks() -> None:
         def __init__(self) -> None:
             self.__dict__ = world.log.__dict__
 
+        @override
         def read(
             self, partition: TopicPartition, start: int = 0, end: int | None = None
         ) -> Iterator[LogRecord]:

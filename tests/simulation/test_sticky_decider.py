@@ -53,6 +53,7 @@ def test_a_decider_is_replaced_at_any_time() -> None:
     ]
     policy = QUICK | {"ramp": ramp, "judge": {"kind": "sequential"}, "guards": {}}
     world = Rollout.begin(unit=UnitKind.ACCOUNT, policy=policy).world
+    live = world.decision.states()[0]
     for seconds in (6.0, 11.0, 8.0):
         world.run_for(seconds)
         live = world.decision.states()[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from math import sqrt
 from statistics import NormalDist
+from typing import Any
 
 from tradecanary.schemas.decisions import Vector
 from tradecanary.schemas.execution import Mode, OrderStatus
@@ -70,7 +71,8 @@ class Figures:
     def with_(self, name: str, value: str) -> Figures:
         """Return the figures with one of them replaced."""
         number = float(value.rstrip("%msbp/"))
-        return replace(self, **{name: int(number) if name == "accounts" else number})
+        changed: dict[str, Any] = {name: int(number) if name == "accounts" else number}
+        return replace(self, **changed)
 
 
 @dataclass
@@ -255,7 +257,8 @@ class Router:
                 case "horizon":
                     router = replace(router, horizon_us=int(value) * US_PER_S)
                 case _:
-                    router = replace(router, **{key: int(value)})
+                    changed: dict[str, Any] = {key: int(value)}
+                    router = replace(router, **changed)
         return router
 
     def status(self, now_us: int) -> RouterStatus:
