@@ -48,8 +48,10 @@ class Follower:
             return f"{topic} record of '{strategy}' was ignored: {broken}"
 
     def _kill(self, record: KillSwitch) -> None:
-        for router in self._routers.values():
-            router.on_kill(record)
+        for router in self.routers:
+            router.obey_kill(record)
+        for router in self.routers:  # a service takes its time: first all obey
+            router.on_untold()
 
     def _weights(self, vector: RoutingWeights, append_time_ms: int) -> str:
         router = self._routers.get(vector.strategy)

@@ -1,12 +1,14 @@
 """The transport on Kafka: routers and publisher on the real thing.
 
-Two threads a connection: control (`kafka_control.py`) and delivery (`kafka_delivery.py`).
+Two threads a connection: control (`kafka_control.py`) and delivery (`kafka_delivery.py`); and one
+a router, in which the service hears of withdrawals (`teller.py`).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -23,8 +25,11 @@ from tradecanary.producers.kafka_settings import (
 )
 from tradecanary.producers.publisher import ExecutionPublisher
 from tradecanary.producers.router import OrderRouter
+from tradecanary.producers.teller import Teller
 
 log = logging.getLogger("tradecanary.producers")
+
+_TELL_S = 1.0
 
 
 def connect(
@@ -68,13 +73,16 @@ class KafkaConnection:
         deliver: Settings = {**DELIVER, "message.timeout.ms": timeout_ms, **settings}
         self._control = Control(Follower(routers), publisher, settings, topic_prefix)
         self._delivery = Deliverer(routers, publisher, deliver, topic_prefix)
+        self._tellers = [Teller(router) for router in routers if router.tells]
         self._threads = [
             threading.Thread(target=self._delivery.run, name="tradecanary-delivery", daemon=True),
             threading.Thread(target=self._control.run, name="tradecanary-control", daemon=True),
         ]
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start all threads."""
+        for teller in self._tellers:
+            teller.start()
         for thread in self._threads:
             thread.start()
 
@@ -94,6 +102,9 @@ class KafkaConnection:
         delivery.join(3 * CLOSE_S)
         self._control.stop.set()  # last, so that its last status counts what was sent
         control.join(CLOSE_S)
+        end = time.monotonic() + _TELL_S
+        for teller in self._tellers:
+            teller.stop(max(0.0, end - time.monotonic()))
 
     def __enter__(self) -> Self:
         return self

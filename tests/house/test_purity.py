@@ -29,6 +29,8 @@ SHELL = {
     "tradecanary.producers.simulation.service": "a trading service: real router, real clock",
     "tradecanary.producers.simulation.synthetic": "draws a market from a seed",
     "tradecanary.producers.spool": "keeps what could not be sent on disk",
+    "tradecanary.producers.teller": "is a thread",
+    "tradecanary.producers.withdrawals": "calls the service, and is asked by two threads",
 }
 
 
