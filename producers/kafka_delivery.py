@@ -25,6 +25,8 @@ log = logging.getLogger("tradecanary.producers")
 CLOSE_S = 5.0
 _TICK_S = 0.02
 _RETRY_S = 0.5
+_LAST_SENDING = 0.2
+"""The part of closing that no open order is waited for: it is kept for sending their ends."""
 
 
 class Deliverer:
@@ -36,8 +38,10 @@ class Deliverer:
         publisher: ExecutionPublisher,
         settings: Settings,
         prefix: str,
+        close_s: float = CLOSE_S,
     ) -> None:
-        """Prepare the client; `run` begins."""
+        """Prepare the client; `run` begins, and ends within `close_s` when told to stop."""
+        self._close_s = close_s
         self.stop = threading.Event()
         self._routers = routers
         self._publisher = publisher
@@ -47,20 +51,29 @@ class Deliverer:
         self._partitions = 0
 
     def run(self) -> None:
-        """Deliver until told to stop, then what waits, then put the rest into the spool."""
-        deadline = float("inf")
-        while time.monotonic() < deadline:
-            if self.stop.is_set():
-                deadline = min(deadline, time.monotonic() + CLOSE_S)
-                if self._delivery.idle():
-                    break
-            try:
-                self._work()
-            except Exception:
-                log.exception("delivering executions failed; trying again")
-                self.stop.wait(_RETRY_S)
+        """Deliver until told to stop; then end the open orders, send, and spool the rest."""
+        while not self.stop.is_set():
+            self._try_to_work()
+        end = time.monotonic() + self._close_s
+        while self._any_open() and time.monotonic() < end - self._close_s * _LAST_SENDING:
+            self._try_to_work()
+        for router in self._routers:
+            for event in router.rest():
+                self._publisher.publish(event)
+        while not self._delivery.idle() and time.monotonic() < end:
+            self._try_to_work()
         self._delivery.give_up(self._partitions or 1, time.monotonic_ns())
         self._publisher.close()
+
+    def _any_open(self) -> bool:
+        return any(router.open_orders for router in self._routers)
+
+    def _try_to_work(self) -> None:
+        try:
+            self._work()
+        except Exception:
+            log.exception("delivering executions failed; trying again")
+            threading.Event().wait(_RETRY_S)  # also while stopping
 
     def send(self, event: Outgoing, done: Callable[[bool], None]) -> bool:
         """Hand one event to the client."""

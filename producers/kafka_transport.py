@@ -96,7 +96,12 @@ class KafkaConnection:
         return self._control.ready.wait(timeout_s)
 
     def close(self) -> None:
-        """Send what waits, for at most 5 s, the rest to the spool; the publisher ends with it."""
+        """End what is open and send what waits, within 5 s, the rest to the spool.
+
+        Stop routing before. An order still open after 4 s is reported as it stands (WORKING, or
+        TIMED_OUT without the venue's answer), so that the last status has none. The publisher
+        ends with it.
+        """
         delivery, control = self._threads
         self._delivery.stop.set()
         delivery.join(3 * CLOSE_S)

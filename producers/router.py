@@ -162,6 +162,15 @@ class OrderRouter:
         """Return the OUTCOMEs of orders at their horizon, for the publisher; call it often."""
         return self._orders.expired()
 
+    @property
+    def open_orders(self) -> int:
+        """How many orders are routed and not reported."""
+        return len(self._orders.open)
+
+    def rest(self) -> list[ExecutionEvent]:
+        """Return the OUTCOMEs of all open orders as they stand: at the end of the service."""
+        return self._orders.rest()
+
     def on_weights(self, vector: RoutingWeights, append_time_ms: int) -> Reading:
         """Fold one record of `routing-weights`; `append_time_ms` is the broker's."""
         if vector.strategy != self.strategy:
