@@ -25,6 +25,11 @@ log = logging.getLogger("tradecanary.producers")
 CLOSE_S = 5.0
 _TICK_S = 0.02
 _RETRY_S = 0.5
+_RETRY_NS = 500_000_000
+_LONGEST_NS = 30_000_000_000
+_FINAL = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001 -- the client's own name
+"""What no further try changes for this event: it gets no smaller, and partitions never get fewer
+than the client knows."""
 _LAST_SENDING = 0.2
 """The part of closing that no open order is waited for: it is kept for sending their ends."""
 
@@ -46,7 +51,11 @@ class Deliverer:
         self._routers = routers
         self._publisher = publisher
         self._topic = prefix + EXECUTIONS.name
-        self._producer = Producer(settings, logger=log)
+        self._settings = settings
+        self._ended = False
+        self._pause_ns = _RETRY_NS
+        self._renew_at_ns = 0
+        self._producer = Producer(self._settings, logger=log)
         self._delivery = Delivery(publisher, self)
         self._partitions = 0
 
@@ -71,16 +80,27 @@ class Deliverer:
     def _try_to_work(self) -> None:
         try:
             self._work()
-        except Exception:
+        except Exception as wrong:
+            if isinstance(wrong, KafkaException) and wrong.args[0].fatal():
+                self._end_of_client(wrong.args[0])
+                return
             log.exception("delivering executions failed; trying again")
             threading.Event().wait(_RETRY_S)  # also while stopping
+
+    def _end_of_client(self, error: KafkaError) -> None:
+        """Note that the client takes nothing any more; it never recovers."""
+        if not self._ended:
+            log.error("the client that sends executions has ended, another follows: %s", error)
+        self._ended = True
 
     def send(self, event: Outgoing, done: Callable[[bool], None]) -> bool:
         """Hand one event to the client."""
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             del message
-            if error is not None:
+            if error is None:
+                self._pause_ns = _RETRY_NS
+            else:
                 log.debug("an event was not delivered: %s", error)
             done(error is None)
 
@@ -90,10 +110,22 @@ class Deliverer:
             )
         except BufferError:
             return False
-        except KafkaException as refused:  # too large, say: it will not get smaller
-            log.warning("an event was refused by the client: %s", refused)
+        except KafkaException as refused:
+            return self._refused(refused.args[0], done)
+        return True
+
+    def _refused(self, error: KafkaError, done: Callable[[bool], None]) -> bool:
+        """Return whether the event is over: lost, when it can never be sent, or failed for now."""
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 -- the client's own name
+            self._end_of_client(error)
+            return False
+        if error.code() in _FINAL:
+            log.warning("an event was refused by the client: %s", error)
             self._publisher.lost(1)
             done(True)  # noqa: FBT003 -- over and done with
+        else:
+            log.debug("an event was not taken by the client: %s", error)
+            done(False)  # noqa: FBT003 -- as if it had not arrived
         return True
 
     def take_back(self) -> None:
@@ -105,9 +137,24 @@ class Deliverer:
         for router in self._routers:
             for event in router.expired():
                 self._publisher.publish(event)
+        now_ns = time.monotonic_ns()
+        if self._ended:
+            self._delivery.without_wire(self._partitions or 1, now_ns)
+            self._renew(now_ns)
+            self._producer.poll(_TICK_S)
+            return
         if not self._partitions:
             self._partitions = partition_count(self._producer.list_topics, self._topic)
             self._producer.poll(_TICK_S)
             return
-        moved = self._delivery.pump(self._partitions, time.monotonic_ns())
+        moved = self._delivery.pump(self._partitions, now_ns)
         self._producer.poll(0 if moved else _TICK_S)
+
+    def _renew(self, now_ns: int) -> None:
+        """Replace the client that has ended, with a growing pause while each one ends again."""
+        if now_ns < self._renew_at_ns:
+            return
+        self._producer = Producer(self._settings, logger=log)
+        self._ended = False
+        self._renew_at_ns = now_ns + self._pause_ns
+        self._pause_ns = min(2 * self._pause_ns, _LONGEST_NS)
