@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from tradecanary.producers.delivery import Delivery
 from tradecanary.producers.kafka_reading import partition_count
 from tradecanary.producers.kafka_settings import Settings
+from tradecanary.producers.kept import Kept
 from tradecanary.producers.publisher import ExecutionPublisher
 from tradecanary.producers.router import OrderRouter
 from tradecanary.producers.spool import Outgoing
@@ -43,6 +44,7 @@ class Deliverer:
         publisher: ExecutionPublisher,
         settings: Settings,
         prefix: str,
+        kept: Kept | None = None,
         close_s: float = CLOSE_S,
     ) -> None:
         """Prepare the client; `run` begins, and ends within `close_s` when told to stop."""
@@ -57,6 +59,7 @@ class Deliverer:
         self._renew_at_ns = 0
         self._producer = Producer(self._settings, logger=log)
         self._delivery = Delivery(publisher, self)
+        self._kept = kept or Kept(None)
         self._partitions = 0
 
     def run(self) -> None:
@@ -71,7 +74,7 @@ class Deliverer:
                 self._publisher.publish(event)
         while not self._delivery.idle() and time.monotonic() < end:
             self._try_to_work()
-        self._delivery.give_up(self._partitions or 1, time.monotonic_ns())
+        self._delivery.give_up(self._last_known_partitions(), time.monotonic_ns())
         self._publisher.close()
 
     def _any_open(self) -> bool:
@@ -138,21 +141,29 @@ class Deliverer:
             for event in router.expired():
                 self._publisher.publish(event)
         now_ns = time.monotonic_ns()
-        if self._ended:
-            self._delivery.without_wire(self._partitions or 1, now_ns)
+        moved = False
+        if self._reachable():
+            moved = self._delivery.pump(self._partitions, now_ns)
+        else:
+            self._delivery.without_wire(self._last_known_partitions(), now_ns)
             self._renew(now_ns)
-            self._producer.poll(_TICK_S)
-            return
-        if not self._partitions:
-            self._partitions = partition_count(self._producer.list_topics, self._topic)
-            self._producer.poll(_TICK_S)
-            return
-        moved = self._delivery.pump(self._partitions, now_ns)
+        self._kept.save()
         self._producer.poll(0 if moved else _TICK_S)
+
+    def _reachable(self) -> bool:
+        """Return whether there is a client that takes events, and Kafka said the partitions."""
+        if not self._ended and not self._partitions:
+            self._partitions = partition_count(self._producer.list_topics, self._topic)
+            self._kept.partitions = self._partitions or self._kept.partitions
+        return bool(self._partitions) and not self._ended
+
+    def _last_known_partitions(self) -> int:
+        """Return them as of an earlier start; one partition is always there."""
+        return self._partitions or self._kept.partitions or 1
 
     def _renew(self, now_ns: int) -> None:
         """Replace the client that has ended, with a growing pause while each one ends again."""
-        if now_ns < self._renew_at_ns:
+        if not self._ended or now_ns < self._renew_at_ns:
             return
         self._producer = Producer(self._settings, logger=log)
         self._ended = False

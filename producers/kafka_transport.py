@@ -23,6 +23,7 @@ from tradecanary.producers.kafka_settings import (
     Settings,
     client_settings,
 )
+from tradecanary.producers.kept import Kept
 from tradecanary.producers.publisher import ExecutionPublisher
 from tradecanary.producers.router import OrderRouter
 from tradecanary.producers.teller import Teller
@@ -72,7 +73,8 @@ class KafkaConnection:
         timeout_ms = TIMEOUT_WITH_SPOOL_MS if spooled else TIMEOUT_WITHOUT_SPOOL_MS
         deliver: Settings = {**DELIVER, "message.timeout.ms": timeout_ms, **settings}
         self._control = Control(Follower(routers), publisher, settings, topic_prefix)
-        self._delivery = Deliverer(routers, publisher, deliver, topic_prefix)
+        kept = Kept(None if publisher.spool is None else publisher.spool.path)
+        self._delivery = Deliverer(routers, publisher, deliver, topic_prefix, kept)
         self._tellers = [Teller(router) for router in routers if router.tells]
         self._threads = [
             threading.Thread(target=self._delivery.run, name="tradecanary-delivery", daemon=True),

@@ -18,6 +18,7 @@ SHELL = {
     "tradecanary.producers.kafka_reading": "reads from Kafka",
     "tradecanary.producers.kafka_settings": "reads the environment",
     "tradecanary.producers.kafka_transport": "starts and ends the threads",
+    "tradecanary.producers.kept": "keeps what the next start must know on disk",
     "tradecanary.producers.memory_transport": "connects routers, which are shell",
     "tradecanary.producers.open_orders": "locked, for the gateway's threads",
     "tradecanary.producers.publisher": "buffers for the gateway's threads",
