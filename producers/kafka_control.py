@@ -26,7 +26,7 @@ from tradecanary.producers.kafka_settings import FOLLOW, SAY, Settings
 from tradecanary.producers.publisher import ExecutionPublisher
 from tradecanary.producers.router import OrderRouter
 from tradecanary.schemas.codec import encode
-from tradecanary.schemas.topics import ROUTER_STATUS
+from tradecanary.schemas.topics import KILL_SWITCH, ROUTER_STATUS
 
 log = logging.getLogger("tradecanary.producers")
 
@@ -107,6 +107,9 @@ class Control:
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- the client's own name
             assert self._unread is not None, "nothing ends before it is assigned"
             self._unread.discard((topic, partition))
+            kills = self._prefix + KILL_SWITCH.name
+            if topic == kills and kills not in {name for name, _ in self._unread}:
+                self._follower.kills_read()
             if not self._unread:
                 self.ready.set()
         else:

@@ -46,8 +46,9 @@ def connect(
 
     Waits up to `ready_timeout_s` until kills and weights are read to their end, so that no order
     passes a kill unseen; after that the routers serve their baseline until Kafka answers (see
-    `KafkaConnection.ready`). `kafka` takes any librdkafka setting. Raises ValueError or
-    KafkaException for settings that cannot work.
+    `KafkaConnection.ready`), or nothing where a kill was in force at the last end: with a spool
+    that is known. `kafka` takes any librdkafka setting. Raises ValueError or KafkaException for
+    settings that cannot work.
     """
     settings = client_settings(bootstrap_servers, kafka)
     several = [routers] if isinstance(routers, OrderRouter) else routers
@@ -72,10 +73,11 @@ class KafkaConnection:
         spooled = publisher.spool is not None
         timeout_ms = TIMEOUT_WITH_SPOOL_MS if spooled else TIMEOUT_WITHOUT_SPOOL_MS
         deliver: Settings = {**DELIVER, "message.timeout.ms": timeout_ms, **settings}
-        self._control = Control(Follower(routers), publisher, settings, topic_prefix)
-        kept = Kept(None if publisher.spool is None else publisher.spool.path)
-        self._delivery = Deliverer(routers, publisher, deliver, topic_prefix, kept)
+        self._kept = Kept(None if publisher.spool is None else publisher.spool.path)
         self._tellers = [Teller(router) for router in routers if router.tells]
+        follower = Follower(routers, self._kept)
+        self._control = Control(follower, publisher, settings, topic_prefix)
+        self._delivery = Deliverer(routers, publisher, deliver, topic_prefix, self._kept)
         self._threads = [
             threading.Thread(target=self._delivery.run, name="tradecanary-delivery", daemon=True),
             threading.Thread(target=self._control.run, name="tradecanary-control", daemon=True),
@@ -109,6 +111,7 @@ class KafkaConnection:
         delivery.join(3 * CLOSE_S)
         self._control.stop.set()  # last, so that its last status counts what was sent
         control.join(CLOSE_S)
+        self._kept.save()
         end = time.monotonic() + _TELL_S
         for teller in self._tellers:
             teller.stop(max(0.0, end - time.monotonic()))
