@@ -47,8 +47,8 @@ def connect(
     Waits up to `ready_timeout_s` until kills and weights are read to their end, so that no order
     passes a kill unseen; after that the routers serve their baseline until Kafka answers (see
     `KafkaConnection.ready`), or nothing where a kill was in force at the last end: with a spool
-    that is known. `kafka` takes any librdkafka setting. Raises ValueError or KafkaException for
-    settings that cannot work.
+    that is known. `kafka` takes any librdkafka setting but those our rules rest on
+    (`kafka_settings.OWN_RULES`). Raises ValueError or KafkaException for settings that cannot work.
     """
     settings = client_settings(bootstrap_servers, kafka)
     several = [routers] if isinstance(routers, OrderRouter) else routers
