@@ -65,11 +65,25 @@ class Delivery:
         return not (counters.backlog or counters.spooled)
 
     def give_up(self, partitions: int, now_ns: int) -> None:
-        """Bring everything to safety: into the spool, or count it lost. The end of a service."""
+        """Bring everything to safety: into the spool, or count it lost, as at a service's end."""
         self._settle(now_ns)
         self._retreat(now_ns)
         while taken := self._publisher.take(_BATCH, partitions):
             self._put_by(taken)
+        self._count()
+
+    def without_wire(self, partitions: int, now_ns: int) -> None:
+        """There is no wire: what waits, or was on its way, goes into the spool.
+
+        Without a spool it stays where it is, and goes out over the next wire.
+        """
+        if self._publisher.spool is not None:
+            self.give_up(partitions, now_ns)
+            return
+        self._wire.take_back()
+        self._held.extendleft(reversed(self._on_its_way.values()))
+        self._on_its_way.clear()
+        self._failed.clear()
         self._count()
 
     def _settle(self, now_ns: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tradecanary.producers.kept import Kept
 from tradecanary.producers.router import OrderRouter
 from tradecanary.producers.vectors import Reading
 from tradecanary.schemas.codec import ContractViolation, decode
@@ -14,14 +15,23 @@ FOLLOWED = (ROUTING_WEIGHTS.name, KILL_SWITCH.name)
 
 
 class Follower:
-    """Feeds the routers of one process; one thread calls it."""
+    """Feeds the routers of one process; one thread calls it.
 
-    def __init__(self, routers: Sequence[OrderRouter]) -> None:
-        """Feed `routers`, one a strategy."""
+    Kills that were kept over a restart are obeyed at once, and no unkill ends them before
+    `kill-switch` is read to its end: it may be older than the kill.
+    """
+
+    def __init__(self, routers: Sequence[OrderRouter], kept: Kept | None = None) -> None:
+        """Feed `routers`, one a strategy; `kept` knows and hears of the kills in force."""
         self._routers = {router.strategy: router for router in routers}
         if len(self._routers) != len(routers):
             names = [router.strategy for router in routers]
             raise ValueError(f"strategies were {names}: one router a strategy and connection")
+        self._kept = kept or Kept(None)
+        self._behind = bool(self._kept.kills)
+        self._unkills: dict[str, KillSwitch] = {}
+        for record in self._kept.kills:
+            self._obey(record)
 
     @property
     def routers(self) -> tuple[OrderRouter, ...]:
@@ -47,9 +57,26 @@ class Follower:
         except ContractViolation as broken:
             return f"{topic} record of '{strategy}' was ignored: {broken}"
 
+    def kills_read(self) -> None:
+        """Hear that `kill-switch` was read to its end: what was read is the newest."""
+        self._behind = False
+        while self._unkills:
+            self._obey(self._unkills.popitem()[1])
+
     def _kill(self, record: KillSwitch) -> None:
-        for router in self._routers.values():
-            router.on_kill(record)
+        if self._behind and not record.killed:
+            self._unkills[record.strategy] = record
+        else:
+            self._unkills.pop(record.strategy, None)
+            self._obey(record)
+
+    def _obey(self, record: KillSwitch) -> None:
+        for router in self.routers:
+            router.obey_kill(record)
+        others = tuple(kill for kill in self._kept.kills if kill.strategy != record.strategy)
+        self._kept.kills = (*others, record) if record.killed else others
+        for router in self.routers:  # a service takes its time: first all obey
+            router.on_untold()
 
     def _weights(self, vector: RoutingWeights, append_time_ms: int) -> str:
         router = self._routers.get(vector.strategy)

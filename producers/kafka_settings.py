@@ -35,6 +35,19 @@ DELIVER: Settings = {
     "queue.buffering.max.messages": 20_000,  # more waits in the publisher's own buffer
     "allow.auto.create.topics": False,
 }
+# Kills, weights and numbers rest on these: nobody may change them, as in the stages.
+OWN_RULES = frozenset(
+    {
+        "auto.offset.reset",
+        "enable.auto.commit",
+        "enable.idempotence",
+        "enable.partition.eof",
+        "group.id",
+        "isolation.level",
+        "partitioner",
+        "transactional.id",
+    }
+)
 TIMEOUT_WITH_SPOOL_MS = 5_000
 TIMEOUT_WITHOUT_SPOOL_MS = 60_000
 
@@ -44,16 +57,18 @@ def client_settings(
 ) -> Settings:
     """Return librdkafka settings: `kafka` over KAFKA__SECURITY_PROTOCOL=... and the like.
 
-    The servers are the argument's, `kafka`'s, or KAFKA_BOOTSTRAP_SERVERS; ValueError without.
+    The servers are the argument's, `kafka`'s, or KAFKA_BOOTSTRAP_SERVERS. Raises ValueError
+    without any, and for a setting that is a rule of ours.
     """
-    settings: Settings = {
-        name.removeprefix(_ENVIRONMENT).replace("_", ".").lower(): value
-        for name, value in os.environ.items()
-        if name.startswith(_ENVIRONMENT)
-    }
+    settings: Settings = {}
+    for variable, value in os.environ.items():
+        if variable.startswith(_ENVIRONMENT):
+            name = variable.removeprefix(_ENVIRONMENT).replace("_", ".").lower()
+            settings |= _allowed(variable, name, value)
     if servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         settings["bootstrap.servers"] = servers
-    settings |= dict(kafka or {})
+    for name, value in (kafka or {}).items():
+        settings |= _allowed(f"kafka['{name}']", name, value)
     if bootstrap_servers:
         settings["bootstrap.servers"] = bootstrap_servers
     if not settings.get("bootstrap.servers"):
@@ -62,3 +77,9 @@ def client_settings(
             "or set KAFKA_BOOTSTRAP_SERVERS"
         )
     return settings
+
+
+def _allowed(said: str, name: str, value: str) -> Settings:
+    if name in OWN_RULES:
+        raise ValueError(f"{said} cannot be set: exactly-once rests on our {name}")
+    return {name: value}

@@ -85,5 +85,10 @@ class OpenOrders:
             if not self.over(route, now_ns):
                 break
             if self.take_out(route):
-                events.append(route.at_horizon())
+                events.append(route.unended(now_ns))
         return events
+
+    def rest(self) -> list[ExecutionEvent]:
+        """Return the OUTCOMEs of all open orders as they stand now."""
+        now_ns = self.monotonic_ns()
+        return [route.unended(now_ns) for route in list(self.open) if self.take_out(route)]

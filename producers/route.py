@@ -181,7 +181,7 @@ class Route:
             return None
         now_ns = book.monotonic_ns()
         if book.over(self, now_ns):
-            return self.at_horizon()
+            return self.unended(now_ns)
         self.terms(side=side, order_qty=order_qty, symbol=symbol, arrival_mid=arrival_mid)
         try:
             named = OrderStatus(status)
@@ -210,10 +210,14 @@ class Route:
                 return None
         return self._report(Kind.MARKOUT, book.wall_us(book.monotonic_ns()))
 
-    def at_horizon(self) -> ExecutionEvent:
-        """Return the OUTCOME of an order that did not end in time; for who took it out."""
+    def unended(self, now_ns: int) -> ExecutionEvent:
+        """Return the OUTCOME of an order that did not end; for who took it out.
+
+        As it stands at the horizon, or at `now_ns` when its service ends before.
+        """
         status = OrderStatus.TIMED_OUT if self._ack_ns < 0 else OrderStatus.WORKING
-        return self._end(status, self.submitted_ns + self._book.horizon_ns, 0.0, None)
+        horizon_ns = self.submitted_ns + self._book.horizon_ns
+        return self._end(status, min(now_ns, horizon_ns), 0.0, None)
 
     def _end(
         self, status: OrderStatus, ended_ns: int, fees: float, pnl: float | None

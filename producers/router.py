@@ -55,7 +55,8 @@ class OrderRouter:
     serves before any vector is read. `unit` is what the coin is tossed for: "order", or "account"
     for strategies that hold positions. An order without an end after `order_horizon_ms` is
     reported as it stands; `markout_horizon_ms` (default: the same) is when its P&L is known.
-    `on_withdrawn(variant)` is called, by the transport's thread, when a variant is taken out.
+    `on_withdrawn(variant)` is called, by a thread of its own, when a variant is taken out; it may
+    take its time.
     Raises ValueError for arguments that cannot be meant.
     """
 
@@ -89,6 +90,7 @@ class OrderRouter:
         self.incarnation = clock.wall_ns() // 1_000
         self.ignored = 0
         self.last_ignored = ""
+        self.tells = on_withdrawn is not None
         self._handlers = dict(versions)
         self._horizons_us = (
             order_horizon_ms * US_PER_MS,
@@ -111,6 +113,8 @@ class OrderRouter:
         self._breaker = Breaker(breaker_errors)
         self._fallback = self._standing.fallback(self._breaker)
         self._plan: Plan[Any] = baseline_plan(baseline, self._handlers, self._tallies)
+        self.on_untold = self.tell_withdrawn
+        """Called after a change; a transport with threads has `tell_withdrawn` called elsewhere."""
 
     def route(
         self,
@@ -158,6 +162,15 @@ class OrderRouter:
         """Return the OUTCOMEs of orders at their horizon, for the publisher; call it often."""
         return self._orders.expired()
 
+    @property
+    def open_orders(self) -> int:
+        """How many orders are routed and not reported."""
+        return len(self._orders.open)
+
+    def rest(self) -> list[ExecutionEvent]:
+        """Return the OUTCOMEs of all open orders as they stand: at the end of the service."""
+        return self._orders.rest()
+
     def on_weights(self, vector: RoutingWeights, append_time_ms: int) -> Reading:
         """Fold one record of `routing-weights`; `append_time_ms` is the broker's."""
         if vector.strategy != self.strategy:
@@ -179,13 +192,23 @@ class OrderRouter:
         lease = standing.lease.heard(now_ns, age_ms, vector.lease_ms, vector.revision)
         self._standing = replace(standing, lease=lease)
         self._replan(changed=meaning.reading is Reading.ADOPT)
+        self.on_untold()
         return meaning.reading
 
     def on_kill(self, record: KillSwitch) -> None:
         """Obey one record of `kill-switch`, however old: kill, or take it back."""
+        self.obey_kill(record)
+        self.on_untold()
+
+    def obey_kill(self, record: KillSwitch) -> None:
+        """Obey as `on_kill`, and leave the service untold until `on_untold` is called."""
         if record.strategy in {self.strategy, EVERYWHERE}:
             self._standing = self._standing.after_kill(record)
             self._replan(changed=True)
+
+    def tell_withdrawn(self) -> None:
+        """Call `on_withdrawn` for what waits to be told; returns when the service does."""
+        self._withdrawals.tell()
 
     def on_status_appended(self, append_time_ms: int) -> None:
         """Learn the broker's clock from the delivery report of an own status message."""
@@ -197,6 +220,7 @@ class OrderRouter:
         self._standing = self._standing.at(self._monotonic_ns())
         if self._fallback != self._standing.fallback(self._breaker):
             self._replan(changed=True)
+            self.on_untold()
 
     def status(self, publisher: Counters | None = None) -> RouterStatus:
         """Return what this router says of itself now, for `router-status`."""
@@ -249,7 +273,7 @@ class OrderRouter:
                 self._plan = self._plan.otherwise
 
     def _replan(self, *, changed: bool) -> None:
-        """Swap in the plan that the standing asks for, then tell the service what it withdrew."""
+        """Swap in the plan that the standing asks for, and note what it withdrew."""
         standing = self._standing
         fallback = standing.fallback(self._breaker)
         if changed or fallback != self._fallback:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from tradecanary.producers import vectors
 from tradecanary.producers.breaker import Breaker
 from tradecanary.producers.leases import Lease
-from tradecanary.producers.withdrawals import Served
 from tradecanary.schemas.routing import KillSwitch, LeaseState, RoutingWeights
 from tradecanary.schemas.units import STABLE
+
+Served = frozenset[tuple[str, str]]
+"""(variant, version) pairs that get new orders."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,12 @@ SHELL = {
     "tradecanary.producers.clock": "is the clock",
     "tradecanary.producers.delivery": "sends, and spools to disk",
     "tradecanary.producers.follower": "tells routers, which are shell",
+    "tradecanary.producers.kafka_control": "follows Kafka in a thread",
+    "tradecanary.producers.kafka_delivery": "sends to Kafka in a thread",
     "tradecanary.producers.kafka_reading": "reads from Kafka",
     "tradecanary.producers.kafka_settings": "reads the environment",
-    "tradecanary.producers.kafka_transport": "the producers' Kafka client and threads",
+    "tradecanary.producers.kafka_transport": "starts and ends the threads",
+    "tradecanary.producers.kept": "keeps what the next start must know on disk",
     "tradecanary.producers.memory_transport": "connects routers, which are shell",
     "tradecanary.producers.open_orders": "locked, for the gateway's threads",
     "tradecanary.producers.publisher": "buffers for the gateway's threads",
@@ -27,6 +30,8 @@ SHELL = {
     "tradecanary.producers.simulation.service": "a trading service: real router, real clock",
     "tradecanary.producers.simulation.synthetic": "draws a market from a seed",
     "tradecanary.producers.spool": "keeps what could not be sent on disk",
+    "tradecanary.producers.teller": "is a thread",
+    "tradecanary.producers.withdrawals": "calls the service, and is asked by two threads",
 }
 
 

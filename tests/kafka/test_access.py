@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from confluent_kafka import (
@@ -15,10 +18,19 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
+from tests.executions import event
 from tests.kafka.pipeline import Pipeline
-from tests.kafka.secured import client_of, environment_of
+from tests.kafka.secured import ADMIN, client_of, environment_of
 from tests.kafka.waiting import wait_until
 from tradecanary.processors.stage import TopicPartition as Place
 from tradecanary.producers.kafka_transport import connect
@@ -138,6 +150,45 @@ def test_a_router_without_its_role_says_nothing(
     assert before == secured.log.end_offset(Place(EXECUTIONS.name, 0))
     assert [] == [record for record in records if b"impostor" in (record.value or b"")]
     assert "authorization" in caplog.text.lower()
+
+
+def test_a_client_that_ends_for_good_is_replaced(
+    secured: Pipeline, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who may write nothing gets a fatal error; events are kept, and sent once it may."""
+    service = OrderRouter("momentum", {"a": None}, "a")
+    publisher = ExecutionPublisher("newcomer", spool=tmp_path / "spool")
+    grant = AclBinding(
+        ResourceType.TOPIC, secured.prefix + EXECUTIONS.name, ResourcePatternType.LITERAL,
+        "User:auditor", "*", AclOperation.WRITE, AclPermissionType.ALLOW,
+    )  # fmt: skip
+    admin = AdminClient({"bootstrap.servers": secured.servers, **client_of(ADMIN)})
+    pause = threading.Event()
+
+    def publish() -> None:
+        publisher.publish(replace(event(), unit="newcomer"))
+        pause.wait(0.05)
+
+    with connect(
+        service, publisher, bootstrap_servers=secured.servers, kafka=client_of("auditor"),
+        topic_prefix=secured.prefix,
+    ):  # fmt: skip
+        wait_until(publish, lambda: publisher.counters().spooled > 20, "events in the spool")
+        admin.create_acls([grant])[grant].result(_CALL_S)
+        try:
+            wait_until(publish, lambda: _sent(publisher), "the spool is drained")
+        finally:
+            rule = AclBindingFilter(
+                grant.restype, grant.name, grant.resource_pattern_type, grant.principal,
+                grant.host, grant.operation, grant.permission_type,
+            )  # fmt: skip
+            admin.delete_acls([rule])[rule].result(_CALL_S)
+    assert publisher.counters().dropped == 0
+    assert "has ended, another follows" in caplog.text
+
+
+def _sent(publisher: ExecutionPublisher) -> bool:
+    return publisher.counters().spooled == 0
 
 
 def test_a_service_gives_no_commands(secured: Pipeline) -> None:

@@ -21,6 +21,7 @@ from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import create_topics
 from tradecanary.producers.kafka_reading import recorded_events
 from tradecanary.producers.kafka_settings import client_settings
+from tradecanary.producers.kept import Kept
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.execution import ExecutionEvent, OrderStatus
 from tradecanary.schemas.partitioning import partition_of
@@ -123,6 +124,25 @@ def test_a_kill_is_obeyed_after_a_restart_however_old(desk: Desk) -> None:
         assert service.route("1", "A", "us", "XNAS").killed
         desk.kill(killed=False)
         until(lambda: not service.route("1", "A", "us", "XNAS").killed, "the unkill is obeyed")
+
+
+def test_a_kill_outlives_a_restart_while_kafka_is_away(desk: Desk, tmp_path: Path) -> None:
+    """With a spool the gateway knows its kills itself; an unkill it missed counts once read."""
+    with connected(router(), desk, ExecutionPublisher("gateway-7", spool=tmp_path / "spool")):
+        desk.kill(killed=True)
+        until(lambda: len(Kept(tmp_path / "spool").kills) == 1, "the kill is kept")
+    nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
+    service = router()
+    with tradecanary.connect(
+        service, ExecutionPublisher("gateway-7", spool=tmp_path / "spool"),
+        kafka=nowhere, ready_timeout_s=0.2,
+    ):  # fmt: skip
+        assert service.route("1", "A", "us", "XNAS").killed
+    desk.kill(killed=False)
+    service = router()
+    with connected(service, desk, ExecutionPublisher("gateway-7", spool=tmp_path / "spool")):
+        assert not service.route("1", "A", "us", "XNAS").killed
+        until(lambda: not Kept(tmp_path / "spool").kills, "the kill is forgotten")
 
 
 def test_every_order_arrives_as_one_numbered_outcome(desk: Desk) -> None:

@@ -211,3 +211,27 @@ def test_a_full_wire_holds_events_back() -> None:
     wire.report(10, arrives=True)
     delivery.pump(PARTITIONS, 0)
     assert publisher.counters().backlog == 40
+
+
+@pytest.mark.parametrize("spooling", [True, False])
+def test_a_wire_that_ends_takes_no_event_along(tmp_path: Path, *, spooling: bool) -> None:
+    """What was on its way goes out again over the next one, with the numbers it had."""
+    publisher = published(units(50), 1_000, tmp_path / "spool" if spooling else None)
+    wire = Wire()
+    delivery = Delivery(publisher, wire)
+    delivery.pump(PARTITIONS, 0)
+    wire.report(10, arrives=True)
+    for one in units(60)[50:]:
+        publisher.publish(one)
+    delivery.without_wire(PARTITIONS, 0)
+    counters = publisher.counters()
+    waits = counters.spooled if spooling else counters.backlog
+    assert (waits, counters.backlog + counters.spooled) == (50, 50)
+    while not delivery.idle():
+        delivery.pump(PARTITIONS, RETRY_NS)
+        wire.report(1_000, arrives=True)
+        delivery.pump(PARTITIONS, RETRY_NS)
+    assert publisher.counters().dropped == 0
+    assert sum(len(seen) for seen in first_sightings(wire.arrived).values()) == 60
+    if publisher.spool is not None:
+        publisher.spool.close()

@@ -57,6 +57,19 @@ def test_the_horizon_reports_what_stands() -> None:
     assert service.router.expired() == []
 
 
+def test_at_the_end_of_the_service_what_is_open_ends_as_it_stands() -> None:
+    """At the horizon when that was reached, else now: no event comes from the future."""
+    service = following(10_000)
+    service.order()
+    service.wait(2 * S - 10)
+    service.order().acknowledged()
+    service.wait(20)
+    events = service.router.rest()
+    assert [event.status for event in events] == [OrderStatus.TIMED_OUT, OrderStatus.WORKING]
+    assert [event.event_time for event in events] == [START_US + 2 * S, START_US + 2 * S + 10]
+    assert (service.router.rest(), service.router.open_orders) == ([], 0)
+
+
 def test_past_the_horizon_the_first_to_ask_gets_the_horizons_outcome() -> None:
     """A late answer of the venue counts neither as an answer nor as a fill."""
     service = following(10_000)
