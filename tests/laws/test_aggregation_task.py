@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests.counting import Clock
 from tests.executions import T0_US, event, fold_all, log_of, merged, pieces, random_log
+from tests.unlucky import Crash
 from tradecanary.processors.aggregation.compiled import CompiledFold
 from tradecanary.processors.aggregation.folding import Fold, Tally
 from tradecanary.processors.aggregation.oracle import PlainFold
@@ -24,19 +26,6 @@ from tradecanary.schemas.topics import AGGREGATION_STATE, DEAD_LETTERS, EXECUTIO
 
 PARTITIONS = 3
 SOURCES = [TopicPartition(EXECUTIONS.name, partition) for partition in range(PARTITIONS)]
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    us = T0_US
-
-    def __call__(self) -> int:
-        return self.us
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it is closed or finished."""
 
 
 def _runner(
