@@ -104,7 +104,7 @@ def test_processes_end_in_good_order(day: Day) -> None:
 
 
 def test_the_ends_are_waited_for_listed_and_watched(day: Day) -> None:
-    """`wait` exits 0 for a promotion and 5 for a roll-back; `list` and `watch` have all twelve."""
+    """`wait` exits 0 for a promotion and 5 for a roll-back; `list` and `watch` have all."""
     assert day.pipeline is not None
     cli = day.pipeline.cli
     faulty = FAULTY[0].strategy
