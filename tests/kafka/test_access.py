@@ -20,6 +20,8 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.pipeline import Pipeline
 from tests.kafka.secured import client_of, environment_of
 from tests.kafka.waiting import wait_until
+from tradecanary.cli.output import Exit
+from tradecanary.processors.runtime.stage_process import FAILED
 from tradecanary.processors.stage import TopicPartition as Place
 from tradecanary.producers.kafka_transport import connect
 from tradecanary.producers.publisher import ExecutionPublisher
@@ -27,7 +29,6 @@ from tradecanary.producers.router import OrderRouter
 from tradecanary.schemas.access import ROLES, Role
 from tradecanary.schemas.topics import EXECUTIONS, TOPICS
 
-REFUSED, UNREACHABLE = 1, 4
 STAGES = [role for role in ROLES if role.stage]
 NAMES = {topic.name for topic in TOPICS}
 _CALL_S = 10.0
@@ -86,7 +87,12 @@ def _first_errors(consumer: Consumer, prefix: str) -> dict[str, int]:
         if message is not None and error is not None and message.topic() is not None:
             found.setdefault(str(message.topic()).removeprefix(prefix), error.code())
 
-    wait_until(poll, lambda: found.keys() == NAMES, "an answer for each topic", lambda: str(found))
+    wait_until(
+        lambda: found.keys() == NAMES,
+        "an answer for each topic",
+        step=poll,
+        said=lambda: str(found),
+    )
     return found
 
 
@@ -144,7 +150,7 @@ def test_a_service_gives_no_commands(secured: Pipeline) -> None:
     """The command line says who refused what, and where to read on."""
     answer = secured.cli("halt", "momentum", "--reason", "a test", **environment_of("service"))
 
-    assert UNREACHABLE == answer.returncode
+    assert Exit.UNREACHABLE == answer.returncode
     assert "refused" in answer.stderr
     assert "Topic authorization failed" in answer.stderr
     assert "docs/security.md" in answer.stderr
@@ -156,8 +162,8 @@ def test_who_is_unknown_gets_nowhere(secured: Pipeline) -> None:
     stages = [secured.stage("decision", f"{slot}", **login) for slot, login in enumerate(logins, 8)]
     for login in logins:
         answer = secured.cli("status", "momentum", **login)
-        assert UNREACHABLE == answer.returncode
+        assert Exit.UNREACHABLE == answer.returncode
         assert "refused the login" in answer.stderr
     for stage in stages:
-        assert REFUSED == stage.wait(40)
+        assert FAILED == stage.wait(40)
         assert "Authentication failed" in stage.said()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.kafka.broker import Broker, kafka
+from tests.kafka.broker import Broker
 from tests.kafka.browsing import PICTURES, TOKEN, Shown, serve, text_of
 from tests.kafka.chromium import NoBrowserError, chromium
 from tests.kafka.pipeline import Pipeline, Watch
@@ -25,8 +24,6 @@ SLOW, STEADY, OTHER = "vwap-eu", "momentum", "pairs-us"
 MORE = {"smart-router": "", "twap-fx": "", "iceberg-asia": "rejecting:20"} if PICTURES else {}
 SEQUENTIAL = {"judge": {"kind": "sequential"}}
 RAMP = steps((1_000, 5, 20), (2_500, 600, 0), (5_000, 600, 0))
-SEEN_S = 3.0
-"""A second, and what a busy machine adds; `benchmarks.dashboard` measures it."""
 
 
 @pytest.fixture(scope="module")
@@ -174,18 +171,20 @@ def test_what_is_dangerous_asks_twice(shown: Shown, watch: Watch) -> None:
 
 
 def test_a_rollout_is_seen_rolling_back(shown: Shown, watch: Watch) -> None:
-    """The open page turns by itself: status, reason, weight; so does the list."""
+    """The open page turns by itself: status, reason, weight; so does the list.
+
+    How soon is measured by `make bench-dashboard`.
+    """
     with shown.person(height=1240 if PICTURES else 860) as page:
         shown.pipeline.start(SLOW, policy(RAMP, guards={"loss_budget": 500}) | SEQUENTIAL)
         shown.open(page, SLOW)
+        _decided(watch, SLOW, DecisionKind.START)  # the judge needs its reference first
         expect(page.locator("h1 .pill")).to_have_text("● ACTIVE")
         expect(page.locator("canvas")).to_be_visible()
         expect(page.locator(".interval").first).to_be_visible()
         page.wait_for_selector('h1 .pill:has-text("ROLLED BACK")')
-        seen_us = time.time_ns() // 1000
 
         last = _decided(watch, SLOW, DecisionKind.ROLL_BACK)
-        assert seen_us - last.time_us < SEEN_S * 1e6
         expect(page.locator(".notice.bad")).to_contain_text(last.reason)
         expect(page.locator(".tile .big").first).to_have_text("0 %")
         page.emulate_media(color_scheme="dark")
@@ -224,15 +223,16 @@ def test_the_list_is_filtered_and_the_history_is_whole(shown: Shown, watch: Watc
 
 
 def test_a_kill_is_written_and_obeyed(shown: Shown, watch: Watch) -> None:
-    """Kill reaches the routers; unkill ends it; the page says both."""
+    """Kill reaches the routers and halts the rollout; unkill ends it; the page says both."""
     with shown.person("bob") as page:
-        shown.open(page, OTHER)
+        _decided(watch, STEADY, DecisionKind.START)
+        shown.open(page, STEADY)
         _ask(page, "kill", "a drill", sure=True)
         expect(page.get_by_text("1 of 1 routers obey")).to_be_visible()
         expect(page.locator("h1 .pill")).to_have_text("■ KILLED")
         expect(page.locator(".notice.bad").first).to_contain_text("by bob: a drill")
         _ask(page, "unkill", "the drill is over", sure=True)
-        expect(page.locator("h1 .pill")).to_have_text("✖ ROLLED BACK")
+        expect(page.locator("h1 .pill")).to_have_text("‖ HALTED")
 
 
 def test_logging_out_ends_every_page(shown: Shown) -> None:
@@ -296,23 +296,21 @@ def test_without_a_token_one_is_made_for_this_machine(shown: Shown) -> None:
 
 
 def test_kafka_is_killed_and_comes_back_under_an_open_page(
-    shown: Shown, broker: Broker, tmp_path: Path, topic_prefix: str
+    shown: Shown, own_broker: Broker, tmp_path: Path, topic_prefix: str
 ) -> None:
     """The page says that it is not up to date, and what was decided afterwards is on it."""
-    if broker.description.endswith("KAFKA_BOOTSTRAP_SERVERS"):
-        pytest.skip("the broker is somebody else's: it cannot be killed")
+    servers = own_broker.bootstrap_servers
     with ExitStack() as stack:
-        own = stack.enter_context(kafka())
-        pipeline = Pipeline(own.bootstrap_servers, topic_prefix, tmp_path, executions=1, control=1)
+        pipeline = Pipeline(servers, topic_prefix, tmp_path, executions=1, control=1)
         stack.callback(pipeline.close)
         pipeline.stage("decision")
         pipeline.start("before", policy())
         process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
         alone = Shown(pipeline, shown.browser, process, address)
         page = stack.enter_context(alone.person())
-        own.kill()
-        expect(page.locator(".notice.bad")).to_be_visible(timeout=30_000)
-        own.start()
+        own_broker.kill()
+        expect(page.locator(".notice.bad")).to_be_visible()
+        own_broker.start()
         pipeline.start("after", policy())
         expect(page.locator('[data-strategy="after"]')).to_be_visible(timeout=60_000)
         expect(page.locator(".notice.bad")).to_have_count(0)

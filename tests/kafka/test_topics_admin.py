@@ -9,7 +9,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from tests.log_laws import until
+from tests.kafka.waiting import wait_until
 from tradecanary.processors.runtime import topics_admin
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.settings import Settings
@@ -72,11 +72,12 @@ def test_changed_policy_is_refused(
         future.result(timeout=10)
 
     wrong: list[TopicResult] = []  # the broker applies a change a moment after it said so
-    until(
-        lambda: wrong.extend(result for result in check_topics(settings) if result.problem),
-        lambda: wrong,
-        "the change",
-    )
+
+    def is_seen() -> bool:
+        wrong.extend(result for result in check_topics(settings) if result.problem)
+        return bool(wrong)
+
+    wait_until(is_seen, "the change")
     assert [topic_prefix + topic] == [result.name for result in wrong]
     assert f"{setting} was {value}" in wrong[0].problem
 
