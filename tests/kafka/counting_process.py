@@ -1,6 +1,7 @@
 """Run the counting task as a stage's process; settings come from the environment.
 
-COUNTING_HOLDS=1: it never comes back from its first absorb.
+COUNTING_HOLDS=1: it never comes back from its first absorb. COUNTING_STOP_S: how long it may take
+to stop.
 """
 
 import os
@@ -10,6 +11,7 @@ import threading
 from tests.counting import Counting
 from tradecanary.processors.runtime.settings import load_settings
 from tradecanary.processors.runtime.stage_process import run_stage
+from tradecanary.processors.runtime.watchdog import STOP_S
 from tradecanary.processors.stage import Polled
 
 
@@ -25,4 +27,10 @@ class Holding(Counting):
 
 if __name__ == "__main__":
     made = Holding if "COUNTING_HOLDS" in os.environ else Counting
-    sys.exit(run_stage(made(commit_interval_us=50_000), load_settings(os.environ)))
+    sys.exit(
+        run_stage(
+            made(commit_interval_us=50_000),
+            load_settings(os.environ),
+            stop_s=float(os.environ.get("COUNTING_STOP_S", STOP_S)),
+        )
+    )
