@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,6 +105,11 @@ class Pipeline:
             timeout=timeout_s,
             check=False,
         )
+
+    def together(self, *commands: Sequence[str]) -> list[subprocess.CompletedProcess[str]]:
+        """Run commands that do not need each other at the same time; return them in order."""
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda command: self.cli(*command), commands))
 
     def close(self) -> None:
         """End every process and release the clients."""

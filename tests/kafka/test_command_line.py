@@ -45,10 +45,12 @@ def test_topics_are_checked_and_a_changed_count_is_refused(pipeline: Pipeline) -
 
 def test_a_command_without_a_canary_is_refused_in_words(pipeline: Pipeline) -> None:
     """halt, promote and abort say that there is no canary to act on, and exit 1."""
-    for verb in ("halt", "promote", "abort"):
-        sure = () if verb == "halt" else ("--yes",)
-        answer = pipeline.cli(verb, "momentum", "--reason", "a test", "--timeout", "30", *sure)
+    told = ("momentum", "--reason", "a test", "--timeout", "30")
+    answers = pipeline.together(
+        ["halt", *told], ["promote", *told, "--yes"], ["abort", *told, "--yes"]
+    )
 
+    for answer in answers:
         assert Exit.REFUSED == answer.returncode, answer.stderr
         assert "refused: there is no canary to act on" in answer.stdout
 
@@ -73,8 +75,9 @@ def test_start_and_status_as_json(pipeline: Pipeline, tmp_path: Path) -> None:
         "{rollout: r1, strategy: waiting, stable: a, canary: b, policy: trading-standard}"
     )
     started = pipeline.cli("start", str(spec), "--no-limits", "--json", "--timeout", "30")
-    shown = pipeline.cli("status", "waiting", "--json")
-    history = pipeline.cli("history", "waiting", "--json")
+    shown, history = pipeline.together(
+        ["status", "waiting", "--json"], ["history", "waiting", "--json"]
+    )
 
     assert (Exit.OK, "PENDING") == (started.returncode, json.loads(started.stdout)["status"])
     rollout = json.loads(shown.stdout)["rollout"]
@@ -97,10 +100,12 @@ def test_a_rollout_is_listed_watched_and_waited_for(pipeline: Pipeline, tmp_path
     refused = pipeline.cli("start", str(spec))
     started = pipeline.cli("start", str(spec), "--no-limits", "--timeout", "30")
     again = pipeline.cli("start", str(spec), "--no-limits", "--timeout", "30")
-    listed = pipeline.cli("list", "--json")
-    watched = pipeline.cli("watch", "watched", "--once", "--json")
-    shown = pipeline.cli("watch", "--once")
-    waited = pipeline.cli("wait", "watched", "--until", "promoted", "--timeout", "1")
+    listed, watched, shown, waited = pipeline.together(
+        ["list", "--json"],
+        ["watch", "watched", "--once", "--json"],
+        ["watch", "--once"],
+        ["wait", "watched", "--until", "promoted", "--timeout", "1"],
+    )
 
     assert (Exit.REFUSED, True) == (refused.returncode, "limits: is missing" in refused.stderr)
     assert Exit.OK == started.returncode == again.returncode, started.stderr

@@ -87,8 +87,7 @@ def test_what_was_planted_is_found(tampered: tuple[Pipeline, int]) -> None:
         b"o-1",
         encode(event(strategy=SECOND, unit="o-1", order_id="o-1", routing_revision=77)),
     )
-    answer = pipeline.cli("verify", "--json")
-    shown = pipeline.cli("verify", SECOND)
+    answer, shown = pipeline.together(["verify", "--json"], ["verify", SECOND])
     lines = [json.loads(line) for line in answer.stdout.splitlines()]
     found = [
         (one["what"], one["topic"], one["partition"], one["offset"])
@@ -112,8 +111,10 @@ def test_a_report_of_a_broken_chain_says_so(tampered: tuple[Pipeline, int], tmp_
     """It is written all the same, and exits 1; wrong times exit 2."""
     pipeline, _ = tampered
     span = ("--from", "2020-01-01", "--to", "2100-01-01")
-    answer = pipeline.cli("report", *span, "--out", str(tmp_path))
-    wrong = pipeline.cli("report", "--from", "monday", "--to", "2027", "--out", str(tmp_path))
+    answer, wrong = pipeline.together(
+        ["report", *span, "--out", str(tmp_path)],
+        ["report", "--from", "monday", "--to", "2027", "--out", str(tmp_path)],
+    )
 
     assert Exit.REFUSED == answer.returncode
     assert "the hash chain has 1 findings" in answer.stderr
@@ -124,8 +125,9 @@ def test_a_report_of_a_broken_chain_says_so(tampered: tuple[Pipeline, int], tmp_
 def test_nothing_to_verify_and_nobody_there(tampered: tuple[Pipeline, int]) -> None:
     """A strategy that nobody knows exits 1 and says so, no broker exits 4."""
     pipeline, _ = tampered
-    unknown = pipeline.cli("verify", "moon", "--no-executions")
-    away = pipeline.cli("verify", "-b", "127.0.0.1:1")
+    unknown, away = pipeline.together(
+        ["verify", "moon", "--no-executions"], ["verify", "-b", "127.0.0.1:1"]
+    )
 
     assert (Exit.REFUSED, True) == (unknown.returncode, "'moon'" in unknown.stderr)
     assert (Exit.UNREACHABLE, True) == (away.returncode, "did not answer" in away.stderr)
