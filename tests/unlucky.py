@@ -1,4 +1,4 @@
-"""A log in memory whose commits go wrong as planned, applied or not; and the end of a process."""
+"""A log in memory whose commits go wrong as planned, applied or not."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from typing_extensions import override
 
 from tests.counting import Clock
 from tradecanary.processors.runtime.memory_log import MemoryLog, MemoryProducer
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it is closed or finished."""
 
 
 class _Unlucky(MemoryProducer):

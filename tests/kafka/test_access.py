@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -160,8 +161,9 @@ def test_who_is_unknown_gets_nowhere(secured: Pipeline) -> None:
     """An unknown user and a wrong password: the command line and a stage say so, and end."""
     logins = [environment_of("mallory"), environment_of("operator", "pw-guessed")]
     stages = [secured.stage("decision", f"{slot}", **login) for slot, login in enumerate(logins, 8)]
-    for login in logins:
-        answer = secured.cli("status", "momentum", **login)
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda login: secured.cli("status", "momentum", **login), logins))
+    for answer in answers:
         assert Exit.UNREACHABLE == answer.returncode
         assert "refused the login" in answer.stderr
     for stage in stages:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -142,8 +143,9 @@ def test_names_are_completed(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 
 def test_wrong_settings_and_unreachable_brokers_are_said_at_once() -> None:
     """An unknown setting exits 2 and lists the known ones; no broker exits 4 and says so."""
-    wrong = _cli({"TRADECANARY_FOO": "1"}, "status")
-    away = _cli({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "status")
+    settings = [{"TRADECANARY_FOO": "1"}, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}]
+    with ThreadPoolExecutor() as pool:
+        wrong, away = pool.map(lambda variables: _cli(variables, "status"), settings)
 
     assert (Exit.USAGE, True) == (wrong.returncode, "TRADECANARY_SLOT" in wrong.stderr)
     assert Exit.UNREACHABLE == away.returncode

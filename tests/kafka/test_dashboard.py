@@ -266,12 +266,13 @@ def test_no_secret_is_in_what_it_prints(shown: Shown) -> None:
 
 def test_beyond_this_machine_it_wants_a_token(shown: Shown) -> None:
     """No token, a short one, a file that is not there: each is refused in one sentence."""
-    cli = shown.pipeline.cli
-    open_to_all = cli("dashboard", "--host", "0.0.0.0", "--port", "0")
-    missing = cli("dashboard", "--token-file", "no-such-file")
+    open_to_all, missing = shown.pipeline.together(
+        ["dashboard", "--host", "0.0.0.0", "--port", "0"],
+        ["dashboard", "--token-file", "no-such-file"],
+    )
     shown.pipeline.environment["DASHBOARD_TOKEN"] = "short"
     try:
-        short = cli("dashboard", "--port", "0")
+        short = shown.pipeline.cli("dashboard", "--port", "0")
     finally:
         del shown.pipeline.environment["DASHBOARD_TOKEN"]
 

@@ -56,7 +56,9 @@ def test_sigterm_ends_in_good_order(bench: KafkaBench, tmp_path: Path) -> None:
 
     Who had to wait for the end of its session would wait beyond the test's deadline.
     """
-    process = bench.stage(tmp_path, KAFKA__SESSION_TIMEOUT_MS="300000")
+    process = bench.stage(
+        tmp_path, KAFKA__SESSION_TIMEOUT_MS="300000", KAFKA__MAX_POLL_INTERVAL_MS="300000"
+    )
     process.await_line("recovered")
     bench.fill(20)
     wait_until(bench.is_done, "all records", said=process.said)

@@ -18,6 +18,7 @@ from tests.laws.test_vectors import VECTOR, cell
 from tradecanary import ExecutionPublisher, OrderRouter
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import create_topics
+from tradecanary.producers import kafka_transport
 from tradecanary.producers.kafka_reading import recorded_events
 from tradecanary.producers.kafka_settings import client_settings
 from tradecanary.schemas.codec import encode
@@ -147,8 +148,11 @@ def test_what_is_published_at_the_end_is_sent_before_the_end(desk: Desk) -> None
     assert len(desk.events()) == 2_000
 
 
-def test_without_a_broker_a_service_trades_on(tmp_path: Path) -> None:
+def test_without_a_broker_a_service_trades_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """connect() gives up waiting, orders get the baseline, closing keeps events in the spool."""
+    monkeypatch.setattr(kafka_transport, "_CLOSE_S", 0.5)
     nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
     service = router()
     publisher = ExecutionPublisher("gateway-7", spool=tmp_path / "spool")

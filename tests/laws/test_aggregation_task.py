@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.counting import Clock
+from tests.counting import Clock, Crash, crash_at
 from tests.executions import T0_US, event, fold_all, log_of, merged, pieces, random_log
-from tests.unlucky import Crash
 from tradecanary.processors.aggregation.compiled import CompiledFold
 from tradecanary.processors.aggregation.folding import Fold, Tally
 from tradecanary.processors.aggregation.oracle import PlainFold
@@ -132,12 +131,8 @@ def test_a_crash_between_any_two_steps(point: CrashPoint) -> None:
     for first, _ in halves:
         log.load(first)
 
-    def crash(reached: CrashPoint) -> None:
-        if reached == point:
-            raise Crash
-
     with pytest.raises(Crash):
-        _settle(_runner(log, clock, crash_point=crash), clock)
+        _settle(_runner(log, clock, crash_point=crash_at(point)), clock)
     for _, second in halves:
         log.load(second)
     clock.us += 30_000_000

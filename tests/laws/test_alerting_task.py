@@ -23,8 +23,8 @@ from tests.alerting_lives import (
     write,
     written_of,
 )
-from tests.counting import Clock
-from tests.unlucky import Crash, UnluckyLog
+from tests.counting import Clock, Crash
+from tests.unlucky import UnluckyLog
 from tradecanary.processors.runtime.log import Aborted, Doubt, Unavailable
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint
