@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,14 +29,15 @@ def measure(bootstrap_servers: str, prefix: str, restarts: int) -> Iterator[floa
     ):
         living = {name: pipeline.stage(name) for name in STAGES}
         for name in STAGES:
-            wait_until(lambda n=name: newest_life(pipeline, n), f"{name} to begin")
+            wait_until(partial(_works, pipeline, name, 0), f"{name} to begin")
         for name in restarts * STAGES:
             before = newest_life(pipeline, name)
             living[name].kill()
             started_s = time.monotonic()
             living[name] = pipeline.stage(name)
-            wait_until(
-                lambda n=name, b=before: newest_life(pipeline, n) > b, f"{name} to be back",
-                said=pipeline.said,
-            )  # fmt: skip
+            wait_until(partial(_works, pipeline, name, before), f"{name} to be back")
             yield time.monotonic() - started_s
+
+
+def _works(pipeline: Pipeline, stage: str, before: int) -> bool:
+    return newest_life(pipeline, stage) > before

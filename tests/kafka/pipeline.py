@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -93,13 +93,16 @@ class Pipeline:
         return self.process("services", [sys.executable, *arguments])
 
     def cli(
-        self, *arguments: str, timeout_s: float = 40.0, **variables: str
+        self,
+        *arguments: str,
+        timeout_s: float = 40.0,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
+        """Run one command to its end, with these variables beside those of the topics."""
         return subprocess.run(
             [*TRADECANARY, *arguments],
             cwd=ROOT,
-            env={**os.environ, **self.environment, **variables},
+            env={**os.environ, **self.environment, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=timeout_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -149,7 +150,8 @@ def test_a_router_without_its_role_says_nothing(
 
 def test_a_service_gives_no_commands(secured: Pipeline) -> None:
     """The command line says who refused what, and where to read on."""
-    answer = secured.cli("halt", "momentum", "--reason", "a test", **environment_of("service"))
+    halt = ("halt", "momentum", "--reason", "a test")
+    answer = secured.cli(*halt, environment=environment_of("service"))
 
     assert Exit.UNREACHABLE == answer.returncode
     assert "refused" in answer.stderr
@@ -161,8 +163,12 @@ def test_who_is_unknown_gets_nowhere(secured: Pipeline) -> None:
     """An unknown user and a wrong password: the command line and a stage say so, and end."""
     logins = [environment_of("mallory"), environment_of("operator", "pw-guessed")]
     stages = [secured.stage("decision", f"{slot}", **login) for slot, login in enumerate(logins, 8)]
+
+    def status(login: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return secured.cli("status", "momentum", environment=login)
+
     with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda login: secured.cli("status", "momentum", **login), logins))
+        answers = list(pool.map(status, logins))
     for answer in answers:
         assert Exit.UNREACHABLE == answer.returncode
         assert "refused the login" in answer.stderr

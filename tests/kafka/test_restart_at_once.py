@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 from tests.counting import OUTPUT
@@ -28,6 +29,14 @@ def _end(bench: KafkaBench) -> int:
         return -1
 
 
+def _ended_or_beyond(stage: Process, bench: KafkaBench, end: int) -> bool:
+    return not stage.running or _end(bench) > end
+
+
+def _has_begun(stage: Process) -> bool:
+    return any(stage.lines())
+
+
 def _live(
     benches: Sequence[KafkaBench], stages: Sequence[Process], folder: Path, records: int
 ) -> list[Process]:
@@ -38,7 +47,7 @@ def _live(
     living = []
     for bench, stage, end in zip(benches, stages, before, strict=True):
         wait_until(
-            lambda b=bench, s=stage, e=end: not s.running or _end(b) > e,
+            partial(_ended_or_beyond, stage, bench, end),
             "a commit or an end",
             said=stage.said,
             deadline_s=ENDED_S,
@@ -67,7 +76,7 @@ def test_broker_back_at_once(own_broker: Broker, topic_prefix: str, tmp_path: Pa
         own_broker.start()
         stages = _live(benches, stages, tmp_path, 5)
         for stage in stages:
-            wait_until(lambda s=stage: any(s.lines()), "the start", said=stage.said)
+            wait_until(partial(_has_begun, stage), "the start", said=stage.said)
             stage.signal(signal.SIGTERM)
         for stage in stages:
             assert stage.wait() in {OK, FAILED}, stage.said()

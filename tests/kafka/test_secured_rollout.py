@@ -64,7 +64,7 @@ def _spec() -> str:
 
 
 def _as(pipeline: Pipeline, role: str, *arguments: str) -> CompletedProcess[str]:
-    answer = pipeline.cli(*arguments, **environment_of(role))
+    answer = pipeline.cli(*arguments, environment=environment_of(role))
     assert 0 == answer.returncode, f"{role}: {answer.stderr}\n{pipeline.said()}"
     return answer
 
