@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import backtests, judge_cost, routing, trips, watching
+from benchmarks import backtests, judge_cost, restarts, routing, trips, watching
 from benchmarks.bars import BARS, growth, missed
 from benchmarks.places import Place
 from tests.kafka.broker import kafka
@@ -29,6 +29,7 @@ ROUNDS = 1 if QUICK else 3
 SIZES = (10_000, 100_000) if QUICK else (10_000, 100_000, 1_000_000, 10_000_000)
 TRIPS = 9 if QUICK else 60
 ABORTS = 5 if QUICK else 100
+RESTARTS = 1 if QUICK else 3
 ROUTED_BATCHES = 2_000 if QUICK else 10_000
 FILL_RATE = 50_000
 BACKGROUND_PER_S = 5_000
@@ -133,6 +134,15 @@ class Bench:
             "abort_to_zero_trips": len(aborts),
         }
 
+    def restarts(self) -> None:
+        """From the start after a kill -9 until the stage works again, the slowest."""
+        line = self._line("restarts after kill -9", RESTARTS * len(restarts.STAGES))
+        slowest_s = 0.0
+        for took_s in restarts.measure(self._servers, f"bench-{os.getpid()}-restart.", RESTARTS):
+            slowest_s = max(slowest_s, took_s)
+            self._progress.advance(line)
+        self.figures["restart_s"] = round(slowest_s, 1)
+
     def backtest(self) -> None:
         """A recorded topic taken again, and another policy on it, against the recorded time."""
         place = Place(self._servers, "backtest")
@@ -201,6 +211,7 @@ def main() -> int:
         bench.throughput()
         bench.backtest()
         bench.end_to_end()
+        bench.restarts()
         bench.plain()
         bench.sizes()
     console.print(_table(bench.figures))

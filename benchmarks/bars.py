@@ -40,6 +40,7 @@ BARS: Mapping[str, Bar] = {
     "mature_cohort_to_zero_p50_ms": Bar("<", 300, "ms"),
     "mature_cohort_to_zero_p99_ms": Bar("<", 600, "ms"),
     "abort_to_zero_p99_ms": Bar("<", 1_000, "ms"),
+    "restart_s": Bar("<", 11, "s"),
     "route_ns": Bar("<", 2_000, "ns"),
     "route_blocks_kept_per_1000": Bar("<", 1, "blocks"),
     "judge_us_per_look": Bar("<", 1_000, "us"),

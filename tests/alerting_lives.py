@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.alerted import (
+    T0_US,
     WAIT_S,
     Receiver,
+    alerts_of,
     decision,
+    rolled_back,
     routes_to,
 )
 from tests.counting import Clock
@@ -22,7 +25,12 @@ from tradecanary.processors.runtime.alerting_task import (
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint, Runner, go_on
 from tradecanary.processors.stage import TopicPartition
-from tradecanary.schemas.alerts import AlertDelivery, AlertingSnapshot, DeliveryOutcome
+from tradecanary.schemas.alerts import (
+    AlertDelivery,
+    AlertingSnapshot,
+    DeliveryOutcome,
+    PendingDelivery,
+)
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import Decision, DecisionKind
 from tradecanary.schemas.topics import ALERTING_STATE, ALERTS, DECISIONS
@@ -33,7 +41,13 @@ FAST = BackOff(first_s=0.01, most_s=0.05)
 
 def everything_to(receiver: Receiver, settings: str = "deadline_s: 20") -> Routes:
     """Return routes that tell a webhook everything."""
-    return routes_to(risk=f"{{kind: webhook, url: '{receiver.url()}', {settings}}}")
+    return routes_to(risk=f"{{kind: webhook, url: '{receiver.url('/hook')}', {settings}}}")
+
+
+def pending(number: int = 1, sender: str = "risk") -> PendingDelivery:
+    """Return the delivery of the alert of a roll-back."""
+    (alert,) = alerts_of(rolled_back(number))
+    return PendingDelivery(sender, alert, 7, T0_US)
 
 
 class Life:

@@ -33,7 +33,7 @@ from tradecanary.processors.runtime.runner import DEADLINE_US, CrashPoint, Runne
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.task import Task
 from tradecanary.processors.runtime.telemetry import Telemetry
-from tradecanary.processors.runtime.watchdog import Watchdog
+from tradecanary.processors.runtime.watchdog import STOP_S, Watchdog
 
 OK, FAILED, FENCED, OFFSET_LOST, CRASHED = 0, 1, 3, 4, 137
 _TELL_S = 2.0
@@ -63,12 +63,14 @@ def run_stage(
     *,
     wind_down: Callable[[], None] = lambda: None,
     deadline_us: int = DEADLINE_US,
+    stop_s: float = STOP_S,
     standing: Standing | None = None,
 ) -> int:
     """Run `task` on Kafka until it is told to stop; return the process's exit code.
 
     `wind_down` is called before the last transaction; after `deadline_us` without any that
-    succeeded the process ends; `standing` is exported with the figures of the process.
+    succeeded the process ends, and `stop_s` after it was told to stop and did not; `standing` is
+    exported with the figures of the process.
     Must be called from the main thread: it takes SIGTERM and SIGINT. Bugs of ours are raised.
     """
     environment = os.environ if environment is None else environment
@@ -76,7 +78,7 @@ def run_stage(
     telemetry = _telemetry(task, settings, say, standing)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_address, REGISTRY)
-    watchdog = Watchdog(lambda why: _end(task, say, why))
+    watchdog = Watchdog(lambda why: _end(task, say, why), stop_s=stop_s)
     with _stop_signals() as stopping, watchdog:
         say.info("starting", task=task.name, settings=settings.shown())  # and SIGTERM is heard
         try:

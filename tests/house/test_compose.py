@@ -11,6 +11,7 @@ from tests.house.tracked import ROOT
 from tests.kafka.container import IMAGE, environment
 from tradecanary.cli.app import command_of
 from tradecanary.processors.runtime.settings import load_settings
+from tradecanary.processors.runtime.watchdog import STOP_S, TICK_S
 from tradecanary.schemas.topics import TOPICS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -61,6 +62,13 @@ def test_nothing_runs_before_the_topics_are_there() -> None:
         if name != "topics-init":
             waits = SERVICES[name]["depends_on"]["topics-init"]
             assert {"condition": "service_completed_successfully"} == waits
+
+
+def test_a_stage_that_does_not_stop_ends_itself_before_it_is_killed() -> None:
+    """Its last line says where it stood; a container that is killed says nothing."""
+    grace_s = {float(SERVICES[name]["stop_grace_period"].removesuffix("s")) for name in STAGES}
+
+    assert STOP_S + TICK_S < min(grace_s)
 
 
 def _published(service: dict[str, Any]) -> list[str]:

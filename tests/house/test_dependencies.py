@@ -31,6 +31,9 @@ DEMO = CORE | _declared(EXTRAS["demo"])
 PROCESSORS = DEMO | _declared(EXTRAS["processors"])
 BACKTEST = PROCESSORS | _declared(EXTRAS["backtest"])
 DASHBOARD = PROCESSORS | _declared(EXTRAS["dashboard"])
+DEV = _declared(EXTRAS["dev"])
+TOOLS = {"build", "import-linter", "mypy", "pytest-xdist", "ruff", "setuptools"}
+STUBS = {"pandas-stubs", "types-pyyaml"}
 
 
 def _imported(files: list[Path]) -> set[str]:
@@ -43,8 +46,8 @@ def _imported(files: list[Path]) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
     known = packages_distributions()
-    ours = modules - sys.stdlib_module_names - {"tradecanary"}
-    return {_spelled(known.get(name, [name])[0]) for name in ours}
+    theirs = modules - sys.stdlib_module_names - {"benchmarks", "tests", "tradecanary"}
+    return {_spelled(known.get(name, [name])[0]) for name in theirs}
 
 
 def test_a_service_needs_only_the_core() -> None:
@@ -65,6 +68,14 @@ def test_everything_imported_is_declared() -> None:
     assert _imported([file for file in files if file not in backtests | pages]) == PROCESSORS
     assert _imported([file for file in files if file not in pages]) == BACKTEST
     assert _imported([file for file in files if file not in backtests]) == DASHBOARD
+
+
+def test_what_developers_need_is_declared() -> None:
+    """Tests and benchmarks import what `dev` installs; what they do not import is run, or stubs."""
+    imported = _imported(tracked("tests/*.py", "benchmarks/*.py"))
+
+    assert set() == imported - BACKTEST - DASHBOARD - DEV
+    assert TOOLS | STUBS == DEV - imported
 
 
 def test_the_demo_needs_no_more_than_it_installs() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported without __all__
     AdminClient,
     NewTopic,
 )
 
-from tests.log_laws import PARTITIONS, until
+from tests.counting import copied, produced
+from tests.kafka.process import Process
+from tests.kafka.waiting import wait_until
+from tests.log_laws import PARTITIONS
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.kafka_producer import KafkaProducer
 from tradecanary.processors.runtime.log import TransactionalProducer
-from tradecanary.schemas.topics import TOPICS, Sizing
+from tradecanary.schemas.topics import EXECUTIONS, TOPICS, Sizing
 
 
 class KafkaBench:
@@ -20,6 +26,7 @@ class KafkaBench:
 
     def __init__(self, bootstrap_servers: str, prefix: str) -> None:
         self.prefix = prefix
+        self._stages: list[Process] = []
         self._create(bootstrap_servers)
         self.connection = {"bootstrap.servers": bootstrap_servers}
         self.log = KafkaLog(self.connection, prefix=prefix, slow_commit_s=60.0)
@@ -33,13 +40,37 @@ class KafkaBench:
         self._producer.produce(self.prefix + topic, value, key, index)
         assert 0 == self._producer.flush(10)
 
+    def fill(self, count: int, start: int = 0) -> None:
+        """Append `count` records to `executions`, numbered from `start`."""
+        for number in range(start, start + count):
+            self.append(EXECUTIONS.name, b"key-%d" % number, b"value-%d" % number)
+
+    def stage(self, folder: Path, slot: str = "0", **variables: str) -> Process:
+        """Start the counting task as a stage's process in a slot."""
+        environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": str(self.connection["bootstrap.servers"]),
+            "TRADECANARY_TOPIC_PREFIX": self.prefix,
+            "TRADECANARY_SLOT": slot,
+            **variables,
+        }
+        command = [sys.executable, "-m", "tests.kafka.counting_process"]
+        name = f"counting-{self.prefix}{len(self._stages)}"
+        self._stages.append(Process(name, command, environment, folder))
+        return self._stages[-1]
+
+    def is_done(self) -> bool:
+        """Return whether the counting task has copied all of `executions`."""
+        return copied(self.log) == produced(self.log)
+
     def flush(self, producer: TransactionalProducer) -> None:
         """Return when what was sent so far lies in the log, its transaction still open."""
         assert isinstance(producer, KafkaProducer)
         assert 0 == producer._client.flush(10)
 
     def close(self) -> None:
-        """Release the clients."""
+        """End every process and release the clients."""
+        for stage in self._stages:
+            stage.remove()
         self.log.close()
         self._producer.close()
 
@@ -57,4 +88,4 @@ class KafkaBench:
         for future in admin.create_topics(topics).values():
             future.result(timeout=20)
         wanted = {topic.topic for topic in topics}
-        until(lambda: None, lambda: wanted <= admin.list_topics().topics.keys(), "the topics")
+        wait_until(lambda: wanted <= admin.list_topics().topics.keys(), "the topics")

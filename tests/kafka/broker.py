@@ -42,7 +42,7 @@ class Broker(Protocol):
         """Its address."""
 
     def start(self) -> None:
-        """Start and return when it answers, within a minute."""
+        """Start it, unless it runs, and return when it answers, within a minute."""
 
     def stop(self) -> None:
         """Stop in good order."""

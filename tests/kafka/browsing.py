@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,9 +11,9 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.kafka.pipeline import POLL_S, TRADECANARY, Pipeline
+from tests.kafka.pipeline import TRADECANARY, Pipeline
 from tests.kafka.process import ROOT, Process
 from tests.kafka.waiting import wait_until
 
@@ -24,6 +23,7 @@ PICTURES = os.environ.get("DASHBOARD_PICTURES") == "1"
 _ADDRESS = re.compile(r"dashboard at (http://\S+)")
 _COLOURS = 256
 _WAIT_MS = 40_000
+expect.set_options(timeout=_WAIT_MS)  # it does not ask the context, and its own is 5 s
 
 
 @dataclass
@@ -96,15 +96,23 @@ class Shown:
         )
 
 
+def ask(page: Page, verb: str, reason: str, *, sure: bool = False) -> None:
+    """Click a verb, say why, and mean it."""
+    page.click(f'[data-verb="{verb}"]')
+    page.fill('[data-ask="reason"]', reason)
+    if sure:
+        page.click('[data-ask="sure"]')
+    page.click('[data-ask="go"]')
+
+
 def serve(pipeline: Pipeline, *arguments: str, **variables: str) -> tuple[Process, str]:
     """Start a dashboard on a free port; return it and its address."""
     command = [*TRADECANARY, "dashboard", "--port", "0", *arguments]
     process = pipeline.process("dashboard", command, **variables)
     wait_until(
-        lambda: threading.Event().wait(POLL_S),
-        lambda: bool(_ADDRESS.search(process.out.read_text())) or not process.running,
+        lambda: _ADDRESS.search(process.out.read_text()) or not process.running,
         "the dashboard's address",
-        process.said,
+        said=process.said,
     )
     found = _ADDRESS.search(process.out.read_text())
     assert found is not None, process.said()

@@ -174,14 +174,3 @@ def check_rises(values: Iterable[int] | Iterable[tuple[int, int]]) -> None:
 def letters(records: Records) -> list[DeadLetter]:
     """Return all dead letters."""
     return [decode(DeadLetter, record.value) for record in of(records, DEAD_LETTERS.name)]
-
-
-def check_all(records: Records) -> dict[str, int]:
-    """All laws above; return how much of each there was."""
-    check_weights(records)
-    return {
-        "events": check_sums(records),
-        "manifests": check_ranges(records),
-        "decisions": check_chain(records),
-        "looks": check_looks(records),
-    }

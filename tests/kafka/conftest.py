@@ -1,13 +1,18 @@
-"""One broker a session; topics of a test are its own."""
+"""Two brokers a session, one of them for tests that kill it; topics of a test are its own."""
 
 import itertools
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.kafka.broker import Broker, NoBrokerError, kafka
+from tests.kafka.bench import KafkaBench
+from tests.kafka.broker import Broker, GivenBroker, NoBrokerError, kafka
+from tests.kafka.chromium import NoBrowserError, chromium
 from tests.kafka.day import Day, play
 from tests.kafka.pipeline import Pipeline
 from tests.kafka.secured import ADMIN, environment_of, secured_kafka
@@ -25,7 +30,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
-    """Give the session's broker: do not stop it, start one of your own with `kafka()`."""
+    """Give the session's broker: do not stop it, ask for `own_broker` to do that."""
     if os.environ.get("NO_KAFKA") == "1":
         pytest.skip("NO_KAFKA=1: this test needs a real Kafka and did not run")
     manager = pytestconfig.pluginmanager.getplugin("capturemanager")
@@ -48,11 +53,45 @@ def bootstrap_servers(broker: Broker) -> str:
     return broker.bootstrap_servers
 
 
+@pytest.fixture(scope="session")
+def _killable(broker: Broker) -> Iterator[Broker]:
+    if isinstance(broker, GivenBroker):
+        pytest.skip("the broker is somebody else's: it cannot be killed")
+    with kafka() as own:
+        yield own
+
+
+@pytest.fixture
+def own_broker(_killable: Broker) -> Broker:
+    """Give a broker that the test may kill and start: no other test uses it meanwhile.
+
+    It keeps the data of those before, so topics need their prefix here, too.
+    """
+    _killable.start()  # a test that failed may have left it dead
+    return _killable
+
+
 @pytest.fixture
 def topic_prefix(request: pytest.FixtureRequest) -> str:
     """Give what the names of this test's topics, groups and transactional ids begin with."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:60].strip("-")
     return f"{name}.{os.getpid()}-{next(_numbers)}."
+
+
+@pytest.fixture
+def bench(bootstrap_servers: str, topic_prefix: str) -> Iterator[KafkaBench]:
+    """Give a log on topics of this test's own."""
+    with closing(KafkaBench(bootstrap_servers, topic_prefix)) as made:
+        yield made
+
+
+@pytest.fixture
+def pipeline(bootstrap_servers: str, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
+    """Give topics of this test's own, sized ones with two partitions."""
+    with closing(
+        Pipeline(bootstrap_servers, topic_prefix, tmp_path, executions=2, control=2)
+    ) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +129,22 @@ def secured(secured_broker: Broker, tmp_path_factory: pytest.TempPathFactory) ->
     assert 0 == applied.returncode, applied.stderr
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    """Give a real Chromium; fails with what to install when there is none."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{text}", end="", flush=True)  # noqa: T201 -- as for the broker
+
+    with sync_playwright() as playwright:
+        try:
+            path = chromium(playwright, say)
+        except NoBrowserError as error:
+            pytest.fail(str(error), pytrace=False)
+        found = playwright.chromium.launch(executable_path=path)
+        yield found
+        found.close()

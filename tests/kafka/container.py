@@ -82,7 +82,7 @@ class ContainerBroker:
         self.description = f"{IMAGE} in a container ({engine}), {self.bootstrap_servers}"
 
     def start(self) -> None:
-        """Start and return when it answers."""
+        """Start, unless it runs, and return when it answers."""
         if self._created:
             self._container.get_wrapped_container().start()
         else:

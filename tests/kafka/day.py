@@ -1,11 +1,10 @@
-"""One day on Kafka: twelve canaries at once, an aggregator and a decider killed in the middle.
+"""One day on Kafka: a canary for each fault at once, then a healthy one through kills of stages.
 
 It is played once a session; the tests of rollouts, replay and exactly-once each look at it.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import Decision, DecisionKind, Look
 from tradecanary.schemas.metrics import MetricsBatch
-from tradecanary.schemas.topics import DECISION_INPUTS, EXECUTIONS, METRICS
-from tradecanary.states import states
+from tradecanary.schemas.topics import DECISION_INPUTS, METRICS
 
 STRATEGIES = (PROMOTED, SECOND, *(one.strategy for one in FAULTY), CRASHING.strategy)
 _BEGIN_S = 60.0
@@ -28,12 +26,10 @@ _BEGIN_S = 60.0
 
 @dataclass
 class Day:
-    """What was left behind: all records, exit codes, seconds from each death to life again."""
+    """What was left behind: all records and exit codes."""
 
     records: list[LogRecord] = field(default_factory=list)
     exits: dict[str, int] = field(default_factory=dict)
-    back_s: dict[str, float] = field(default_factory=dict)
-    statuses: dict[str, str] = field(default_factory=dict)
     pipeline: Pipeline | None = None
 
     def decisions(self, strategy: str) -> list[Decision]:
@@ -75,14 +71,14 @@ def _play(day: Day, pipeline: Pipeline) -> None:
 
     pipeline.start(SECOND, HEALTHY)
     watch.until(lambda: _has(watch, DecisionKind.START), "the second healthy rollout")
-    aggregator = _revive(day, pipeline, watch, aggregator)
+    aggregator = _revive(pipeline, watch, aggregator)
     watch.until(lambda: _has(watch, DecisionKind.INCREASE), "its increase")
-    decider = _revive(day, pipeline, watch, decider)
+    decider = _revive(pipeline, watch, decider)
     watch.until(lambda: watch.ended(SECOND), "its end", _BEGIN_S)
     watch.until(lambda: _all_follow(watch), "routers at the last revisions")
 
     day.exits["services"] = services.stop()
-    watch.until(lambda: _drained(pipeline), "everything to be counted")
+    watch.until(pipeline.drained, "everything to be counted")
     day.exits["aggregation"], day.exits["decision"] = aggregator.stop(), decider.stop()
     watch.close()
     day.records = pipeline.everything()
@@ -103,15 +99,13 @@ def _all_follow(watch: Watch) -> bool:
     return True
 
 
-def _revive(day: Day, pipeline: Pipeline, watch: Watch, dying: Process) -> Process:
-    """Kill a stage, start it again in its slot, and time until it works."""
+def _revive(pipeline: Pipeline, watch: Watch, dying: Process) -> Process:
+    """Kill a stage, start it again in its slot, and wait until it works."""
     stage = dying.name.split("-")[0]
     before = newest_life(pipeline, stage)
     dying.kill()
-    started_s = time.monotonic()
     revived = pipeline.stage(stage)
     watch.until(lambda: newest_life(pipeline, stage) > before, f"{stage} to be back")
-    day.back_s[stage] = time.monotonic() - started_s
     return revived
 
 
@@ -126,15 +120,3 @@ def newest_life(pipeline: Pipeline, stage: str) -> int:
         else:
             newest = max(newest, decode(Look, record.value).epoch)
     return newest
-
-
-def _drained(pipeline: Pipeline) -> bool:
-    """Whether every offset of `executions` is counted, and the decider has looked since."""
-    ends = {
-        number: pipeline.log.end_offset(TopicPartition(EXECUTIONS.name, number))
-        for number in range(pipeline.log.partitions(EXECUTIONS.name))
-    }
-    flow = next(iter(states(pipeline.log))).flow
-    return flow is not None and ends == {
-        number: known.next_offset for number, known in flow.partitions.items()
-    }

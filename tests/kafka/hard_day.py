@@ -37,11 +37,12 @@ from tradecanary.schemas.topics import (
     ROUTER_STATUS,
     ROUTING_WEIGHTS,
 )
-from tradecanary.states import states
 
 KILLED, RACED, LAPSED, RISEN = "killed", "raced", "lapsed", "risen"
 """They lie on the control partitions 0, 1, 2 and 0."""
 STRATEGIES = (KILLED, RACED, LAPSED, RISEN)
+PLANTED = "old"
+"""The rollout of vectors that no decider wrote."""
 _LONG_S = 60.0
 
 
@@ -52,7 +53,6 @@ class HardDay:
     records: list[LogRecord] = field(default_factory=list)
     injected: set[tuple[str, int, int]] = field(default_factory=set)
     race: tuple[str, ...] = ()
-    lapse_s: float = 0.0
     lapsed_us: int = 0
     woken_us: int = 0
     baselines: dict[str, str] = field(default_factory=dict)
@@ -92,7 +92,7 @@ def _play(pipeline: Pipeline) -> HardDay:
     valid = LeaseState.VALID
     watch.until(lambda: all(_lease(watch, n) is valid for n in STRATEGIES), "leases", _LONG_S)
     services.stop()
-    watch.until(lambda: _drained(pipeline), "everything to be counted", _LONG_S)
+    watch.until(pipeline.drained, "everything to be counted", _LONG_S)
     watch.close()
     day.records = pipeline.everything()
     return day
@@ -165,8 +165,8 @@ def _without_decider(
         if stage.name.startswith("decision"):
             stage.kill()
     alive = (KILLED, LAPSED, RISEN)
-    day.lapse_s = watch.until(
-        lambda: all(_lease(watch, name) is LeaseState.LAPSED for name in alive), "the lapse", 20
+    watch.until(
+        lambda: all(_lease(watch, name) is LeaseState.LAPSED for name in alive), "the lapse"
     )
     day.lapsed_us = time.time_ns() // 1000
     day.baselines = {name: watch.statuses[name][-1].baseline for name in alive}
@@ -185,7 +185,7 @@ def _without_decider(
     watch.until(
         lambda: watch.statuses[KILLED][-1].incarnation > before, "the routers again", _LONG_S
     )
-    watch.until(lambda: watch.statuses[KILLED][-1].killed, "the kill to be read again", 10)
+    watch.until(lambda: watch.statuses[KILLED][-1].killed, "the kill to be read again")
     seen = len(watch.statuses[KILLED])
     watch.until(lambda: len(watch.statuses[KILLED]) > seen, "one more status")
     last = watch.statuses[KILLED][-1]
@@ -203,7 +203,7 @@ def _old_weights(pipeline: Pipeline, newest: RouterStatus) -> None:
         (newest.epoch, newest.revision - 1),
     ):
         old = RoutingWeights(
-            LAPSED, epoch, revision, "old", (everything,), STABLE, "salt", UnitKind.ORDER,
+            LAPSED, epoch, revision, PLANTED, (everything,), STABLE, "salt", UnitKind.ORDER,
             10_000, 0, "a zombie", "",
         )  # fmt: skip
         pipeline.append(ROUTING_WEIGHTS.name, LAPSED.encode(), encode(old))
@@ -212,16 +212,3 @@ def _old_weights(pipeline: Pipeline, newest: RouterStatus) -> None:
 def _ignored(services: Process) -> int:
     lines = list(services.lines())
     return int(lines[-1][LAPSED]["ignored"]) if lines else 0
-
-
-def _drained(pipeline: Pipeline) -> bool:
-    """Whether every decider partition has folded every offset of `executions`."""
-    ends = {
-        number: pipeline.log.end_offset(TopicPartition(EXECUTIONS.name, number))
-        for number in range(2)
-    }
-    flows = [state.flow for state in states(pipeline.log)]
-    return all(
-        flow is not None and ends == {n: known.next_offset for n, known in flow.partitions.items()}
-        for flow in flows
-    )

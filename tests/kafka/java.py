@@ -174,8 +174,12 @@ class JavaBroker:
             )
 
     def start(self) -> None:
-        """Start and return when it answers; raises RuntimeError with the end of its log."""
-        self.launch()
+        """Start, unless it runs, and return when it answers.
+
+        Raises RuntimeError with the end of its log.
+        """
+        if self._process is None:
+            self.launch()
         assert self._process is not None
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._listens():

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from confluent_kafka import Producer
 
 from tests.kafka.process import ROOT, Process
 from tests.kafka.services import CANARY, STABLE, Service
+from tests.kafka.waiting import DEADLINE_S, PAUSE_S, wait_until
 from tradecanary.operator import Operator
 from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.decision.spec import RolloutSpec
@@ -29,11 +31,11 @@ from tradecanary.schemas.codec import ContractViolation, decode, encode
 from tradecanary.schemas.decisions import Decision, RolloutStatus
 from tradecanary.schemas.partitioning import partition_of
 from tradecanary.schemas.routing import Command, CommandKind, RouterStatus, UnitKind
-from tradecanary.schemas.topics import COMMANDS, DECISIONS, ROUTER_STATUS, TOPICS
+from tradecanary.schemas.topics import COMMANDS, DECISIONS, EXECUTIONS, ROUTER_STATUS, TOPICS
+from tradecanary.states import states
 
 TRADECANARY = [sys.executable, "-c", "from tradecanary.cli import app; app()"]
 ENDED = frozenset({RolloutStatus.PROMOTED, RolloutStatus.ROLLED_BACK})
-POLL_S = 0.05
 _Record = TypeVar("_Record")
 
 
@@ -107,6 +109,11 @@ class Pipeline:
             check=False,
         )
 
+    def together(self, *commands: Sequence[str]) -> list[subprocess.CompletedProcess[str]]:
+        """Run commands that do not need each other at the same time; return them in order."""
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda command: self.cli(*command), commands))
+
     def close(self) -> None:
         """End every process and release the clients."""
         for process in self._processes:
@@ -149,6 +156,19 @@ class Pipeline:
     def everything(self) -> list[LogRecord]:
         """Return all records of all topics, looks before what they name: a stage may still run."""
         return [record for topic in reversed(TOPICS) for record in self.records(topic.name)]
+
+    def drained(self) -> bool:
+        """Return whether every decider partition has folded every offset of `executions`."""
+        ends = {
+            number: self.log.end_offset(TopicPartition(EXECUTIONS.name, number))
+            for number in range(self.log.partitions(EXECUTIONS.name))
+        }
+        flows = [state.flow for state in states(self.log)]
+        return all(
+            flow is not None
+            and ends == {number: known.next_offset for number, known in flow.partitions.items()}
+            for flow in flows
+        )
 
     def start(
         self,
@@ -203,7 +223,7 @@ class Watch:
 
     def poll(self) -> None:
         """Take in what is new."""
-        for record in self._tail.poll(POLL_S):
+        for record in self._tail.poll(PAUSE_S):
             try:
                 if record.topic == DECISIONS.name:
                     decision = decode(Decision, record.value)
@@ -214,23 +234,17 @@ class Watch:
             except ContractViolation:
                 continue  # planted
 
-    def until(self, ready: Callable[[], object], what: str, deadline_s: float = 40.0) -> float:
-        """Poll until `ready()`; return the seconds it took, fail with what is known after them."""
-        started = time.monotonic()
-        while not ready():
-            took_s = time.monotonic() - started
-            if took_s > deadline_s:
-                trail = "\n".join(
-                    f"{one.strategy} {one.number} {one.kind.value} {one.status.value} {one.reason}"
-                    for decisions in self.decisions.values()
-                    for one in decisions
-                )
-                raise AssertionError(
-                    f"waiting for {what}: not there after {deadline_s:g} s\n{trail}\n"
-                    f"{self._pipeline.said()}"
-                )
-            self.poll()
-        return time.monotonic() - started
+    def until(self, ready: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
+        """Poll until `ready()`; fail after the deadline with all that was decided and said."""
+        wait_until(ready, what, step=self.poll, said=self._said, deadline_s=deadline_s)
+
+    def _said(self) -> str:
+        trail = "\n".join(
+            f"{one.strategy} {one.number} {one.kind.value} {one.status.value} {one.reason}"
+            for decisions in self.decisions.values()
+            for one in decisions
+        )
+        return f"{trail}\n{self._pipeline.said()}"
 
     def last(self, strategy: str) -> Decision | None:
         """Return the strategy's newest decision."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.kafka.java import LAUNCHER
+from tests.kafka.waiting import DEADLINE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
-_END_S = 20.0
 
 
 class Process:
@@ -45,7 +45,7 @@ class Process:
     def kill(self) -> None:
         """End it as a power cut would."""
         self.popen.kill()
-        self.popen.wait(_END_S)
+        self.popen.wait(DEADLINE_S)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal: SIGTERM, SIGSTOP, SIGCONT."""
@@ -56,7 +56,7 @@ class Process:
         self.signal(signal.SIGTERM)
         return self.wait()
 
-    def wait(self, timeout_s: float = _END_S) -> int:
+    def wait(self, timeout_s: float = DEADLINE_S) -> int:
         """Return the exit code; fails with what it said when it does not end in time."""
         try:
             return self.popen.wait(timeout_s)
@@ -74,6 +74,19 @@ class Process:
         for line in self.out.read_text().splitlines(keepends=True):
             if line.startswith("{") and line.endswith("\n"):
                 yield json.loads(line)
+
+    def await_line(self, event: str) -> dict[str, Any]:
+        """Return its first line of that event; fails when it ends without one."""
+        found: list[dict[str, Any]] = []
+
+        def is_there() -> bool:
+            ended = not self.running
+            found.extend(line for line in self.lines() if line.get("event") == event)
+            assert found or not ended, f"{self.name} ended without {event!r}\n{self.said()}"
+            return bool(found)
+
+        wait_until(is_there, f"the line {event!r} of {self.name}", said=self.said)
+        return found[0]
 
     def said(self) -> str:
         """Return the end of what it wrote, for people."""

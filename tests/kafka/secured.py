@@ -65,7 +65,7 @@ def _access(users: Iterable[str]) -> Access:
 
 @contextmanager
 def secured_kafka(users: Iterable[str], say: Callable[[str], None]) -> Iterator[JavaBroker]:
-    """Give a broker that knows these users; skips where neither Java nor Maven is."""
+    """Give a broker that knows these users; skips where Java or Maven is missing."""
     java, mvn = java_version(), maven()
     if not (java.usable and mvn.usable):
         pytest.skip(

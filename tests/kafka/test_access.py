@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported without __all__
     AclBinding,
     AclBindingFilter,
     AclOperation,
@@ -31,7 +32,9 @@ from confluent_kafka.admin import (
 from tests.executions import event
 from tests.kafka.pipeline import Pipeline
 from tests.kafka.secured import ADMIN, client_of, environment_of
-from tests.kafka.waiting import wait_until
+from tests.kafka.waiting import pause, wait_until
+from tradecanary.cli.output import Exit
+from tradecanary.processors.runtime.stage_process import FAILED
 from tradecanary.processors.stage import TopicPartition as Place
 from tradecanary.producers.kafka_transport import connect
 from tradecanary.producers.publisher import ExecutionPublisher
@@ -39,7 +42,6 @@ from tradecanary.producers.router import OrderRouter
 from tradecanary.schemas.access import ROLES, Role
 from tradecanary.schemas.topics import EXECUTIONS, TOPICS
 
-REFUSED, UNREACHABLE = 1, 4
 STAGES = [role for role in ROLES if role.stage]
 NAMES = {topic.name for topic in TOPICS}
 _CALL_S = 10.0
@@ -98,7 +100,12 @@ def _first_errors(consumer: Consumer, prefix: str) -> dict[str, int]:
         if message is not None and error is not None and message.topic() is not None:
             found.setdefault(str(message.topic()).removeprefix(prefix), error.code())
 
-    wait_until(poll, lambda: found.keys() == NAMES, "an answer for each topic", lambda: str(found))
+    wait_until(
+        lambda: found.keys() == NAMES,
+        "an answer for each topic",
+        step=poll,
+        said=lambda: str(found),
+    )
     return found
 
 
@@ -163,20 +170,19 @@ def test_a_client_that_ends_for_good_is_replaced(
         "User:auditor", "*", AclOperation.WRITE, AclPermissionType.ALLOW,
     )  # fmt: skip
     admin = AdminClient({"bootstrap.servers": secured.servers, **client_of(ADMIN)})
-    pause = threading.Event()
 
     def publish() -> None:
         publisher.publish(replace(event(), unit="newcomer"))
-        pause.wait(0.05)
+        pause()
 
     with connect(
         service, publisher, bootstrap_servers=secured.servers, kafka=client_of("auditor"),
         topic_prefix=secured.prefix,
     ):  # fmt: skip
-        wait_until(publish, lambda: publisher.counters().spooled > 20, "events in the spool")
+        wait_until(lambda: publisher.counters().spooled > 20, "events in the spool", step=publish)
         admin.create_acls([grant])[grant].result(_CALL_S)
         try:
-            wait_until(publish, lambda: _sent(publisher), "the spool is drained")
+            wait_until(lambda: _sent(publisher), "the spool is drained", step=publish)
         finally:
             rule = AclBindingFilter(
                 grant.restype, grant.name, grant.resource_pattern_type, grant.principal,
@@ -196,7 +202,7 @@ def test_a_service_gives_no_commands(secured: Pipeline) -> None:
     halt = ("halt", "momentum", "--reason", "a test")
     answer = secured.cli(*halt, environment=environment_of("service"))
 
-    assert UNREACHABLE == answer.returncode
+    assert Exit.UNREACHABLE == answer.returncode
     assert "refused" in answer.stderr
     assert "Topic authorization failed" in answer.stderr
     assert "docs/security.md" in answer.stderr
@@ -206,10 +212,15 @@ def test_who_is_unknown_gets_nowhere(secured: Pipeline) -> None:
     """An unknown user and a wrong password: the command line and a stage say so, and end."""
     logins = [environment_of("mallory"), environment_of("operator", "pw-guessed")]
     stages = [secured.stage("decision", f"{slot}", **login) for slot, login in enumerate(logins, 8)]
-    for login in logins:
-        answer = secured.cli("status", "momentum", environment=login)
-        assert UNREACHABLE == answer.returncode
+
+    def status(login: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return secured.cli("status", "momentum", environment=login)
+
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(status, logins))
+    for answer in answers:
+        assert Exit.UNREACHABLE == answer.returncode
         assert "refused the login" in answer.stderr
     for stage in stages:
-        assert REFUSED == stage.wait(40)
+        assert FAILED == stage.wait(40)
         assert "Authentication failed" in stage.said()

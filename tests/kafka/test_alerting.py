@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.alerted import WAIT_S, Receiver, decision
-from tests.kafka.broker import kafka
+from tests.kafka.broker import Broker
 from tests.kafka.pipeline import TRADECANARY, Pipeline
 from tests.kafka.process import Process
+from tests.kafka.waiting import wait_until
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.schemas.alerts import AlertDelivery, DeliveryOutcome
 from tradecanary.schemas.codec import encode
@@ -28,22 +26,6 @@ _KINDS = (DecisionKind.START, DecisionKind.HALT, DecisionKind.RESUME)
 _TELLS = {"hook": 4, "desk": 3, "page": 2}
 """Alerts of these three decisions: the webhook hears all, Slack no resolve of its own beside the
 resume, PagerDuty the incident alone."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Give a server that is closed in the end."""
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def pipeline(bootstrap_servers: str, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
-    """Give topics of this test's own."""
-    made = Pipeline(bootstrap_servers, topic_prefix, tmp_path, executions=1, control=2)
-    yield made
-    made.close()
 
 
 def _alerting(pipeline: Pipeline, receiver: Receiver) -> Process:
@@ -78,22 +60,20 @@ def _write(pipeline: Pipeline, decisions: list[Decision]) -> None:
         pipeline.append(DECISIONS.name, one.strategy.encode(), encode(one))
 
 
-def _until(pipeline: Pipeline, ready: Callable[[], bool], what: str) -> None:
-    until_s = time.monotonic() + _DEADLINE_S
-    while not ready():
-        assert time.monotonic() < until_s, f"waiting for {what}\n{pipeline.said()}"
-        threading.Event().wait(0.05)  # a pause between two questions, not a guess
-
-
 def _written(pipeline: Pipeline) -> list[AlertDelivery]:
     return pipeline.every(ALERTS.name, AlertDelivery)
 
 
-def _is_written(pipeline: Pipeline, total: int) -> bool:
-    try:
-        return len(_written(pipeline)) == total
-    except Unavailable:
-        return False  # its broker is just back
+def _await_written(pipeline: Pipeline, total: int) -> None:
+    """Return when there is a record of every delivery."""
+
+    def is_written() -> bool:
+        try:
+            return len(_written(pipeline)) == total
+        except Unavailable:
+            return False  # its broker is just back
+
+    wait_until(is_written, "a record of every delivery", said=pipeline.said, deadline_s=_DEADLINE_S)
 
 
 def _names(receiver: Receiver, path: str) -> list[tuple[Any, ...]]:
@@ -134,7 +114,7 @@ def test_killed_in_the_middle_every_alert_arrives(pipeline: Pipeline, receiver: 
     killed.set()
     second = _alerting(pipeline, receiver)
     total = len(strategies) * sum(_TELLS.values())
-    _until(pipeline, lambda: _is_written(pipeline, total), "a record of every delivery")
+    _await_written(pipeline, total)
     assert 0 == second.stop()
     came = _check_arrived(receiver, len(strategies))
     repeats = {
@@ -161,7 +141,7 @@ def test_stopped_and_started_tells_nothing_twice(pipeline: Pipeline, receiver: R
     _write(pipeline, _decisions(*strategies[2:]))
     second = _alerting(pipeline, receiver)
     total = len(strategies) * sum(_TELLS.values())
-    _until(pipeline, lambda: _is_written(pipeline, total), "a record of every delivery")
+    _await_written(pipeline, total)
     assert (0, 0) == (code, second.stop())
     came = _check_arrived(receiver, len(strategies))
 
@@ -169,33 +149,34 @@ def test_stopped_and_started_tells_nothing_twice(pipeline: Pipeline, receiver: R
 
 
 def test_without_broker_and_receiver_each_alert_arrives_once(
-    tmp_path: Path, topic_prefix: str
+    own_broker: Broker, tmp_path: Path, topic_prefix: str
 ) -> None:
     """Receivers away, then the broker too; the receivers come back first, then the broker."""
     away = Receiver()
     away.close()
+    servers = own_broker.bootstrap_servers
     with ExitStack() as stack:
-        own = stack.enter_context(kafka())
-        pipeline = Pipeline(own.bootstrap_servers, topic_prefix, tmp_path, executions=1, control=2)
+        pipeline = Pipeline(servers, topic_prefix, tmp_path, executions=1, control=2)
         stack.callback(pipeline.close)
         process = _alerting(pipeline, away)
         _write(pipeline, _decisions("s0", "s1"))
         failed = "alert not delivered"
-        _until(
-            pipeline,
+        wait_until(
             lambda: (
                 _TELLS.keys()
                 <= {one["sender"] for one in process.lines() if one["event"] == failed}
             ),
             "attempts that fail",
+            said=pipeline.said,
+            deadline_s=_DEADLINE_S,
         )
-        own.kill()
+        own_broker.kill()
         back = Receiver(away.port)
         stack.callback(back.close)
         total = 2 * sum(_TELLS.values())
         back.until(lambda one: len(one.taken()) == total, "all alerts, no broker", _DEADLINE_S)
-        own.start()
-        _until(pipeline, lambda: _is_written(pipeline, total), "a record of every delivery")
+        own_broker.start()
+        _await_written(pipeline, total)
         assert process.running
         assert 0 == process.stop()
     came = _check_arrived(back, 2)

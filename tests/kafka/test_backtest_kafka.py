@@ -45,9 +45,12 @@ def test_recounted_executions_give_the_live_bytes(day: Day, log: KafkaLog) -> No
 
 @pytest.mark.parametrize("strategy", _STRATEGIES)
 def test_every_strategys_policy_is_taken_again(day: Day, log: KafkaLog, strategy: str) -> None:
-    """Its decisions are those of the topic; the outcome is that of the day."""
-    found = backtest(log=log, choice=Choice(strategy=strategy))
+    """Its decisions are those of the topic; the outcome is that of the day.
+
+    Up to its last decision: that none comes after it is in the bytes of the whole day, above.
+    """
     live = day.decisions(strategy)
+    found = backtest(log=log, choice=Choice(strategy=strategy, last_us=live[-1].time_us))
 
     assert found.same_as_live
     assert {RECORDED_LOOKS} == {one.how for one in found.policies}

@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported wit
     NewTopic,
 )
 
-from tests.kafka.broker import Broker, kafka
+from tests.kafka.broker import Broker
 from tests.kafka.java import JavaBroker
 
 ROOT = Path(__file__).parents[2]
@@ -132,24 +132,22 @@ def test_compaction_settings_are_accepted(bootstrap_servers: str, topic_prefix: 
     assert KafkaError.INVALID_CONFIG == refused.value.args[0].code()
 
 
-def test_killed_broker_comes_back_with_its_data(broker: Broker) -> None:
+def test_killed_broker_comes_back_with_its_data(own_broker: Broker, topic_prefix: str) -> None:
     """After `kill` and `start` it is at the same address, with what was committed."""
-    if broker.description.endswith("KAFKA_BOOTSTRAP_SERVERS"):
-        pytest.skip("the broker is somebody else's: it cannot be killed")
-    with kafka() as own:
-        _create(own.bootstrap_servers, "out")
-        _commit(own.bootstrap_servers, b"before")
-        own.kill()
-        own.start()
-        _commit(own.bootstrap_servers, b"after")
+    topic, servers = f"{topic_prefix}out", own_broker.bootstrap_servers
+    _create(servers, topic)
+    _commit(servers, topic, b"before")
+    own_broker.kill()
+    own_broker.start()
+    _commit(servers, topic, b"after")
 
-        assert [b"before", b"after"] == _read(own.bootstrap_servers, "out")
+    assert [b"before", b"after"] == _read(servers, topic)
 
 
-def _commit(bootstrap_servers: str, value: bytes) -> None:
-    producer = _producer(bootstrap_servers, "writer")
+def _commit(bootstrap_servers: str, topic: str, value: bytes) -> None:
+    producer = _producer(bootstrap_servers, f"{topic}-writer")
     producer.begin_transaction()
-    producer.produce("out", value)
+    producer.produce(topic, value)
     producer.commit_transaction(10)
 
 

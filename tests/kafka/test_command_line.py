@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,7 @@ import pytest
 from tests.kafka.pipeline import TRADECANARY, Pipeline
 from tests.kafka.process import ROOT
 from tradecanary.cli.connection import recent_strategies
-
-OK, REFUSED, USAGE, UNREACHABLE, TIMED_OUT = 0, 1, 2, 4, 7
+from tradecanary.cli.output import Exit
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +33,26 @@ def pipeline(
 
 def test_topics_are_checked_and_a_changed_count_is_refused(pipeline: Pipeline) -> None:
     """`topics check` is content with what `create` made, and names a count that differs."""
-    assert OK == pipeline.cli("topics", "check").returncode
+    assert Exit.OK == pipeline.cli("topics", "check").returncode
     pipeline.environment["TRADECANARY_EXECUTIONS_PARTITIONS"] = "7"
     try:
         changed = pipeline.cli("topics", "create")
     finally:
         pipeline.environment["TRADECANARY_EXECUTIONS_PARTITIONS"] = "1"
 
-    assert REFUSED == changed.returncode
+    assert Exit.REFUSED == changed.returncode
     assert "partitions were 1, the settings say 7" in changed.stderr
 
 
 def test_a_command_without_a_canary_is_refused_in_words(pipeline: Pipeline) -> None:
     """halt, promote and abort say that there is no canary to act on, and exit 1."""
-    for verb in ("halt", "promote", "abort"):
-        sure = () if verb == "halt" else ("--yes",)
-        answer = pipeline.cli(verb, "momentum", "--reason", "a test", "--timeout", "30", *sure)
+    told = ("momentum", "--reason", "a test", "--timeout", "30")
+    answers = pipeline.together(
+        ["halt", *told], ["promote", *told, "--yes"], ["abort", *told, "--yes"]
+    )
 
-        assert REFUSED == answer.returncode, answer.stderr
+    for answer in answers:
+        assert Exit.REFUSED == answer.returncode, answer.stderr
         assert "refused: there is no canary to act on" in answer.stdout
 
 
@@ -62,7 +64,7 @@ def test_a_bad_spec_is_refused_by_field(pipeline: Pipeline, tmp_path: Path) -> N
     )
     answer = pipeline.cli("start", str(spec))
 
-    assert REFUSED == answer.returncode
+    assert Exit.REFUSED == answer.returncode
     assert "policy.ramp" in answer.stderr
     assert "trading-standard, aggressive, steps" in answer.stderr
 
@@ -74,10 +76,11 @@ def test_start_and_status_as_json(pipeline: Pipeline, tmp_path: Path) -> None:
         "{rollout: r1, strategy: waiting, stable: a, canary: b, policy: trading-standard}"
     )
     started = pipeline.cli("start", str(spec), "--no-limits", "--json", "--timeout", "30")
-    shown = pipeline.cli("status", "waiting", "--json")
-    history = pipeline.cli("history", "waiting", "--json")
+    shown, history = pipeline.together(
+        ["status", "waiting", "--json"], ["history", "waiting", "--json"]
+    )
 
-    assert (OK, "PENDING") == (started.returncode, json.loads(started.stdout)["status"])
+    assert (Exit.OK, "PENDING") == (started.returncode, json.loads(started.stdout)["status"])
     rollout = json.loads(shown.stdout)["rollout"]
     assert "PENDING" == rollout["status"]
     assert rollout["hold"]
@@ -98,13 +101,15 @@ def test_a_rollout_is_listed_watched_and_waited_for(pipeline: Pipeline, tmp_path
     refused = pipeline.cli("start", str(spec))
     started = pipeline.cli("start", str(spec), "--no-limits", "--timeout", "30")
     again = pipeline.cli("start", str(spec), "--no-limits", "--timeout", "30")
-    listed = pipeline.cli("list", "--json")
-    watched = pipeline.cli("watch", "watched", "--once", "--json")
-    shown = pipeline.cli("watch", "--once")
-    waited = pipeline.cli("wait", "watched", "--until", "promoted", "--timeout", "1")
+    listed, watched, shown, waited = pipeline.together(
+        ["list", "--json"],
+        ["watch", "watched", "--once", "--json"],
+        ["watch", "--once"],
+        ["wait", "watched", "--until", "promoted", "--timeout", "1"],
+    )
 
-    assert (REFUSED, True) == (refused.returncode, "limits: is missing" in refused.stderr)
-    assert OK == started.returncode == again.returncode, started.stderr
+    assert (Exit.REFUSED, True) == (refused.returncode, "limits: is missing" in refused.stderr)
+    assert Exit.OK == started.returncode == again.returncode, started.stderr
     assert "its limits were waived" in started.stdout
     assert "w1 was started before and is PENDING" in again.stdout
     lines = {line["strategy"]: line for line in map(json.loads, listed.stdout.splitlines())}
@@ -113,7 +118,7 @@ def test_a_rollout_is_listed_watched_and_waited_for(pipeline: Pipeline, tmp_path
     assert "PENDING" == view["rollout"]["status"]
     assert {"budget", "rows", "e_limit"} <= set(view["rollout"])
     assert "◌ PENDING" in shown.stdout
-    assert (TIMED_OUT, True) == (waited.returncode, "w1 is PENDING after 1 s" in waited.stderr)
+    assert (Exit.TIMED_OUT, True) == (waited.returncode, "w1 is PENDING after 1 s" in waited.stderr)
 
 
 def test_all_are_frozen_and_thawed(pipeline: Pipeline) -> None:
@@ -122,7 +127,7 @@ def test_all_are_frozen_and_thawed(pipeline: Pipeline) -> None:
     every = pipeline.cli("freeze", "--all", "--reason", "a test", "--timeout", "30")
     over = pipeline.cli("unfreeze", "--all", "--reason", "a test", "--yes", "--timeout", "30")
 
-    assert OK == by_name.returncode == every.returncode == over.returncode, every.stderr
+    assert Exit.OK == by_name.returncode == every.returncode == over.returncode, every.stderr
     assert any(line.startswith("cold: ") for line in every.stdout.splitlines())
     assert every.stdout.count("freeze by ") == over.stdout.count("unfreeze by ")
 
@@ -138,11 +143,12 @@ def test_names_are_completed(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 
 def test_wrong_settings_and_unreachable_brokers_are_said_at_once() -> None:
     """An unknown setting exits 2 and lists the known ones; no broker exits 4 and says so."""
-    wrong = _cli({"TRADECANARY_FOO": "1"}, "status")
-    away = _cli({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "status")
+    settings = [{"TRADECANARY_FOO": "1"}, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}]
+    with ThreadPoolExecutor() as pool:
+        wrong, away = pool.map(lambda variables: _cli(variables, "status"), settings)
 
-    assert (USAGE, True) == (wrong.returncode, "TRADECANARY_SLOT" in wrong.stderr)
-    assert UNREACHABLE == away.returncode
+    assert (Exit.USAGE, True) == (wrong.returncode, "TRADECANARY_SLOT" in wrong.stderr)
+    assert Exit.UNREACHABLE == away.returncode
     *waits, answer = away.stderr.splitlines()
     assert answer.startswith("Kafka at 127.0.0.1:1 did not answer")
     assert waits in ([], ["waiting for Kafka at 127.0.0.1:1 ..."])

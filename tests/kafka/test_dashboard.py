@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.kafka.broker import Broker, kafka
-from tests.kafka.browsing import PICTURES, TOKEN, Shown, serve, text_of
-from tests.kafka.chromium import NoBrowserError, chromium
+from tests.kafka.browsing import PICTURES, TOKEN, Shown, ask, serve, text_of
 from tests.kafka.pipeline import Pipeline, Watch
 from tests.kafka.scenarios import policy, steps
 from tests.kafka.services import Service
@@ -25,23 +20,15 @@ SLOW, STEADY, OTHER = "vwap-eu", "momentum", "pairs-us"
 MORE = {"smart-router": "", "twap-fx": "", "iceberg-asia": "rejecting:20"} if PICTURES else {}
 SEQUENTIAL = {"judge": {"kind": "sequential"}}
 RAMP = steps((1_000, 5, 20), (2_500, 600, 0), (5_000, 600, 0))
-SEEN_S = 3.0
-"""A second, and what a busy machine adds; `benchmarks.dashboard` measures it."""
 
 
 @pytest.fixture(scope="module")
 def shown(
     bootstrap_servers: str,
     tmp_path_factory: pytest.TempPathFactory,
-    pytestconfig: pytest.Config,
+    browser: Browser,
 ) -> Iterator[Shown]:
     """Give a pipeline with three rollouts, a dashboard, and a browser."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def say(text: str) -> None:
-        with capture.global_and_fixture_disabled():
-            print(f"\n{text}", end="", flush=True)  # noqa: T201 -- as for the broker
-
     folder = tmp_path_factory.mktemp("dashboard")
     prefix = f"dashboard.{os.getpid()}."
     pipeline = Pipeline(bootstrap_servers, prefix, folder, executions=2, control=1)
@@ -64,14 +51,7 @@ def shown(
         for name in MORE:
             pipeline.start(name, policy(RAMP, guards={"loss_budget": 40}) | SEQUENTIAL)
         process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
-        with sync_playwright() as playwright:
-            try:
-                path = chromium(playwright, say)
-            except NoBrowserError as error:
-                pytest.fail(str(error), pytrace=False)
-            browser = playwright.chromium.launch(executable_path=path)
-            yield Shown(pipeline, browser, process, address)
-            browser.close()
+        yield Shown(pipeline, browser, process, address)
     finally:
         pipeline.close()
 
@@ -82,14 +62,6 @@ def watch(shown: Shown) -> Iterator[Watch]:
     made = shown.pipeline.watch()
     yield made
     made.close()
-
-
-def _ask(page: Page, verb: str, reason: str, *, sure: bool = False) -> None:
-    page.click(f'[data-verb="{verb}"]')
-    page.fill('[data-ask="reason"]', reason)
-    if sure:
-        page.click('[data-ask="sure"]')
-    page.click('[data-ask="go"]')
 
 
 def _decided(watch: Watch, strategy: str, kind: DecisionKind) -> Decision:
@@ -145,7 +117,7 @@ def test_a_halt_is_clicked_and_obeyed(shown: Shown, watch: Watch) -> None:
         expect(page.get_by_text("A reason is needed")).to_be_visible()
         page.get_by_role("button", name="Cancel").click()
 
-        _ask(page, "halt", "spread <b>widens</b>")
+        ask(page, "halt", "spread <b>widens</b>")
         expect(page.locator("h1 .pill")).to_have_text("‖ HALTED")
         halt = _decided(watch, OTHER, DecisionKind.HALT)
         assert ("bob", True) == (halt.actor, "spread <b>widens</b>" in halt.reason)
@@ -154,7 +126,7 @@ def test_a_halt_is_clicked_and_obeyed(shown: Shown, watch: Watch) -> None:
         line.locator("summary").click()
         expect(line).to_contain_text(halt.hash)
 
-        _ask(page, "resume", "spread is back")
+        ask(page, "resume", "spread is back")
         expect(page.locator("h1 .pill")).to_have_text("● ACTIVE")
         assert "bob" == _decided(watch, OTHER, DecisionKind.RESUME).actor
 
@@ -163,7 +135,7 @@ def test_what_is_dangerous_asks_twice(shown: Shown, watch: Watch) -> None:
     """Abort does nothing until it is ticked; then the rollout ends."""
     with shown.person("carol") as page:
         shown.open(page, OTHER)
-        _ask(page, "abort", "a drill")
+        ask(page, "abort", "a drill")
         expect(page.get_by_text("Tick that you mean it")).to_be_visible()
         expect(page.locator("h1 .pill")).to_have_text("● ACTIVE")
         page.click('[data-ask="sure"]')
@@ -174,18 +146,20 @@ def test_what_is_dangerous_asks_twice(shown: Shown, watch: Watch) -> None:
 
 
 def test_a_rollout_is_seen_rolling_back(shown: Shown, watch: Watch) -> None:
-    """The open page turns by itself: status, reason, weight; so does the list."""
+    """The open page turns by itself: status, reason, weight; so does the list.
+
+    How soon is measured by `make bench-dashboard`.
+    """
     with shown.person(height=1240 if PICTURES else 860) as page:
         shown.pipeline.start(SLOW, policy(RAMP, guards={"loss_budget": 500}) | SEQUENTIAL)
         shown.open(page, SLOW)
+        _decided(watch, SLOW, DecisionKind.START)  # the judge needs its reference first
         expect(page.locator("h1 .pill")).to_have_text("● ACTIVE")
         expect(page.locator("canvas")).to_be_visible()
         expect(page.locator(".interval").first).to_be_visible()
         page.wait_for_selector('h1 .pill:has-text("ROLLED BACK")')
-        seen_us = time.time_ns() // 1000
 
         last = _decided(watch, SLOW, DecisionKind.ROLL_BACK)
-        assert seen_us - last.time_us < SEEN_S * 1e6
         expect(page.locator(".notice.bad")).to_contain_text(last.reason)
         expect(page.locator(".tile .big").first).to_have_text("0 %")
         page.emulate_media(color_scheme="dark")
@@ -224,15 +198,16 @@ def test_the_list_is_filtered_and_the_history_is_whole(shown: Shown, watch: Watc
 
 
 def test_a_kill_is_written_and_obeyed(shown: Shown, watch: Watch) -> None:
-    """Kill reaches the routers; unkill ends it; the page says both."""
+    """Kill reaches the routers and halts the rollout; unkill ends it; the page says both."""
     with shown.person("bob") as page:
-        shown.open(page, OTHER)
-        _ask(page, "kill", "a drill", sure=True)
+        _decided(watch, STEADY, DecisionKind.START)
+        shown.open(page, STEADY)
+        ask(page, "kill", "a drill", sure=True)
         expect(page.get_by_text("1 of 1 routers obey")).to_be_visible()
         expect(page.locator("h1 .pill")).to_have_text("■ KILLED")
         expect(page.locator(".notice.bad").first).to_contain_text("by bob: a drill")
-        _ask(page, "unkill", "the drill is over", sure=True)
-        expect(page.locator("h1 .pill")).to_have_text("✖ ROLLED BACK")
+        ask(page, "unkill", "the drill is over", sure=True)
+        expect(page.locator("h1 .pill")).to_have_text("‖ HALTED")
 
 
 def test_logging_out_ends_every_page(shown: Shown) -> None:
@@ -266,12 +241,13 @@ def test_no_secret_is_in_what_it_prints(shown: Shown) -> None:
 
 def test_beyond_this_machine_it_wants_a_token(shown: Shown) -> None:
     """No token, a short one, a file that is not there: each is refused in one sentence."""
-    cli = shown.pipeline.cli
-    open_to_all = cli("dashboard", "--host", "0.0.0.0", "--port", "0")
-    missing = cli("dashboard", "--token-file", "no-such-file")
+    open_to_all, missing = shown.pipeline.together(
+        ["dashboard", "--host", "0.0.0.0", "--port", "0"],
+        ["dashboard", "--token-file", "no-such-file"],
+    )
     shown.pipeline.environment["DASHBOARD_TOKEN"] = "short"
     try:
-        short = cli("dashboard", "--port", "0")
+        short = shown.pipeline.cli("dashboard", "--port", "0")
     finally:
         del shown.pipeline.environment["DASHBOARD_TOKEN"]
 
@@ -293,53 +269,3 @@ def test_without_a_token_one_is_made_for_this_machine(shown: Shown) -> None:
     assert 303 == answer.status_code
     assert token not in process.out.read_text()
     assert 0 == process.stop()
-
-
-def test_kafka_is_killed_and_comes_back_under_an_open_page(
-    shown: Shown, broker: Broker, tmp_path: Path, topic_prefix: str
-) -> None:
-    """The page says that it is not up to date, and what was decided afterwards is on it."""
-    if broker.description.endswith("KAFKA_BOOTSTRAP_SERVERS"):
-        pytest.skip("the broker is somebody else's: it cannot be killed")
-    with ExitStack() as stack:
-        own = stack.enter_context(kafka())
-        pipeline = Pipeline(own.bootstrap_servers, topic_prefix, tmp_path, executions=1, control=1)
-        stack.callback(pipeline.close)
-        pipeline.stage("decision")
-        pipeline.start("before", policy())
-        process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
-        alone = Shown(pipeline, shown.browser, process, address)
-        page = stack.enter_context(alone.person())
-        own.kill()
-        expect(page.locator(".notice.bad")).to_be_visible(timeout=30_000)
-        own.start()
-        pipeline.start("after", policy())
-        expect(page.locator('[data-strategy="after"]')).to_be_visible(timeout=60_000)
-        expect(page.locator(".notice.bad")).to_have_count(0)
-        assert process.running
-        assert [] == alone.complaints
-
-
-def test_without_a_decider_a_kill_goes_past_a_verb_that_waits(
-    shown: Shown, bootstrap_servers: str, tmp_path: Path, topic_prefix: str
-) -> None:
-    """The page says that none runs; an abort waits for its answer, a kill does not wait for it."""
-    pipeline = Pipeline(bootstrap_servers, topic_prefix, tmp_path, executions=1, control=1)
-    try:
-        decider = pipeline.stage("decision")
-        pipeline.start("vwap", policy())
-        process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
-        alone = Shown(pipeline, shown.browser, process, address)
-        with alone.person() as page:
-            alone.open(page, "vwap")
-            assert 0 == decider.stop()
-            expect(page.get_by_text("No decider")).to_be_visible(timeout=20_000)
-            _ask(page, "abort", "it trades worse", sure=True)
-            page.get_by_role("button", name="Cancel").click()
-            _ask(page, "kill", "at once", sure=True)
-            expect(page.get_by_text("kill of vwap is written")).to_be_visible(timeout=20_000)
-            expect(page.locator("h1 .pill")).to_have_text("■ KILLED")
-            expect(page.get_by_text("by bob: at once")).to_be_visible()
-            expect(page.get_by_text("no decider answered")).to_be_visible(timeout=20_000)
-    finally:
-        pipeline.close()

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.bench import KafkaBench
-from tests.log_laws import LAWS, SOURCE, Bench, await_ends, joined, until
+from tests.kafka.waiting import wait_until
+from tests.log_laws import LAWS, SOURCE, Bench, await_ends, joined
 from tradecanary.processors.runtime import kafka_consumer
 from tradecanary.processors.runtime.kafka_consumer import is_membership
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Aborted, OffsetLost, Unavailable
 from tradecanary.schemas.topics import EXECUTIONS, METRICS
-
-
-@pytest.fixture
-def bench(bootstrap_servers: str, topic_prefix: str) -> Iterator[KafkaBench]:
-    """Give a log on topics of this test's own."""
-    made = KafkaBench(bootstrap_servers, topic_prefix)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
@@ -58,7 +51,7 @@ def test_position_that_expired_stops_the_reader(bench: KafkaBench) -> None:
 
     assert 3 == bench.log.start_offset(SOURCE)
     with pytest.raises(OffsetLost, match="partition=0"):
-        until(lambda: member.poll(100, 0.1), lambda: False, "nothing")
+        wait_until(lambda: False, "a refusal", step=lambda: member.poll(100, 0.1))
     assert [b"3", b"4"] == [record.value for record in bench.log.read(SOURCE)]
     member.close()
 

@@ -10,6 +10,7 @@ from tests.kafka.checks import of
 from tests.kafka.day import Day
 from tests.kafka.scenarios import CRASHING, FAULTY, HEALTHY, PROMOTED, SECOND, Scenario
 from tests.kafka.services import CANARY, STABLE
+from tradecanary.cli.output import Exit
 from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import Decision, DecisionKind, RolloutStatus
 from tradecanary.schemas.execution import ExecutionEvent, Kind
@@ -104,15 +105,18 @@ def test_processes_end_in_good_order(day: Day) -> None:
 
 
 def test_the_ends_are_waited_for_listed_and_watched(day: Day) -> None:
-    """`wait` exits 0 for a promotion and 5 for a roll-back; `list` and `watch` have all twelve."""
+    """`wait` exits 0 for a promotion and 5 for a roll-back; `list` and `watch` have all."""
     assert day.pipeline is not None
-    cli = day.pipeline.cli
-    faulty = FAULTY[0].strategy
-    codes = [cli("wait", name, "--timeout", "5").returncode for name in (PROMOTED, faulty)]
-    lines = [json.loads(line) for line in cli("list", "--json").stdout.splitlines()]
-    (view,) = map(json.loads, cli("watch", "weighed", "--once", "--json").stdout.splitlines())
+    good, bad, listed, watched = day.pipeline.together(
+        ["wait", PROMOTED, "--timeout", "5"],
+        ["wait", FAULTY[0].strategy, "--timeout", "5"],
+        ["list", "--json"],
+        ["watch", "weighed", "--once", "--json"],
+    )
+    lines = [json.loads(line) for line in listed.stdout.splitlines()]
+    (view,) = map(json.loads, watched.stdout.splitlines())
 
-    assert [0, 5] == codes
+    assert (Exit.OK, Exit.ROLLED_BACK) == (good.returncode, bad.returncode)
     ends = {line["strategy"]: line["status"] for line in lines}
     assert {PROMOTED, SECOND} == {name for name, end in ends.items() if end == "PROMOTED"}
     assert len(FAULTY) + 1 == sum(end == "ROLLED_BACK" for end in ends.values())
@@ -123,16 +127,19 @@ def test_the_ends_are_waited_for_listed_and_watched(day: Day) -> None:
 def test_a_judged_rollout_is_explained_and_planned_from_its_topics(day: Day) -> None:
     """`explain`, `status` and `plan --strategy` read what the day left behind."""
     assert day.pipeline is not None
-    cli, last = day.pipeline.cli, day.decisions("weighed")[-1]
-    explained = json.loads(cli("explain", f"weighed/{last.number}", "--json").stdout)
-    newest = cli("explain", "weighed").stdout
-    unknown = cli("explain", "weighed/1000")
-    status = json.loads(cli("status", "weighed", "--json").stdout)
-    planned = json.loads(cli("plan", "aggressive", "--strategy", "weighed", "--json").stdout)
+    last = day.decisions("weighed")[-1]
+    one, newest, unknown, shown, plan = day.pipeline.together(
+        ["explain", f"weighed/{last.number}", "--json"],
+        ["explain", "weighed"],
+        ["explain", "weighed/1000"],
+        ["status", "weighed", "--json"],
+        ["plan", "aggressive", "--strategy", "weighed", "--json"],
+    )
+    explained, status, planned = (json.loads(each.stdout) for each in (one, shown, plan))
 
     assert last.hash == explained["hash"]
     assert explained["streams"] == status["rollout"]["judge"]["streams"]
-    assert "latency_rank" in newest
-    assert (1, True) == (unknown.returncode, "has no decision 1000" in unknown.stderr)
+    assert "latency_rank" in newest.stdout
+    assert (Exit.REFUSED, True) == (unknown.returncode, "has no decision 1000" in unknown.stderr)
     assert {"latency", "slippage"} <= {each["effect"]["name"] for each in planned["effects"]}
     assert planned["orders_per_s"] > 0

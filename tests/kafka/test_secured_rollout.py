@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -26,14 +25,6 @@ from tradecanary.schemas.routing import CommandKind
 
 STRATEGY = "momentum"
 _PAIR = ("aggregation", "decision")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Give a server that is closed in the end."""
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def _trade(pipeline: Pipeline) -> None:
@@ -101,7 +92,7 @@ def test_every_role_does_its_work_and_tells_no_password(
     def is_active() -> bool:
         return bool(said) and "ACTIVE" == json.loads(said[-1].stdout)["rollout"]["status"]
 
-    wait_until(look, is_active, "the start", secured.said, deadline_s=60)
+    wait_until(is_active, "the start", step=look, said=secured.said, deadline_s=60)
     said.append(_as(secured, "operator", "halt", STRATEGY, "--reason", "a test"))
     said.append(_as(secured, "dashboard", "status", STRATEGY, "--json"))
     said.append(_as(secured, "auditor", "verify"))

@@ -9,12 +9,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported wit
     ResourceType,
 )
 
-from tests.log_laws import until
+from tests.kafka.waiting import wait_until
 from tradecanary.processors.runtime import topics_admin
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import (
-    TopicResult,
     TopicState,
     check_topics,
     create_topics,
@@ -51,34 +50,41 @@ def test_changed_count_is_refused(bootstrap_servers: str, topic_prefix: str) -> 
     assert "partitions were 4, the settings say 5" in wrong[0].problem
 
 
-@pytest.mark.parametrize(
-    ("topic", "setting", "value"),
-    [
-        ("decision-state", "cleanup.policy", "delete"),
-        ("executions", "message.timestamp.type", "CreateTime"),
-        ("decisions", "retention.ms", "86400000"),
-    ],
-)
-def test_changed_policy_is_refused(
-    bootstrap_servers: str, topic_prefix: str, topic: str, setting: str, value: str
-) -> None:
+CHANGED = {
+    "decision-state": ("cleanup.policy", "delete"),
+    "executions": ("message.timestamp.type", "CreateTime"),
+    "decisions": ("retention.ms", "86400000"),
+}
+
+
+def test_changed_policies_are_refused(bootstrap_servers: str, topic_prefix: str) -> None:
     """A topic that would lose state, or lie about time, is named with its setting."""
     settings = Settings(bootstrap_servers=bootstrap_servers, topic_prefix=topic_prefix)
     create_topics(settings)
-    entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
-    change = ConfigResource(ResourceType.TOPIC, topic_prefix + topic, incremental_configs=[entry])
+    changes = [
+        ConfigResource(
+            ResourceType.TOPIC,
+            topic_prefix + topic,
+            incremental_configs=[
+                ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+            ],
+        )
+        for topic, (setting, value) in CHANGED.items()
+    ]
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
-    for future in admin.incremental_alter_configs([change]).values():
+    for future in admin.incremental_alter_configs(changes).values():
         future.result(timeout=10)
 
-    wrong: list[TopicResult] = []  # the broker applies a change a moment after it said so
-    until(
-        lambda: wrong.extend(result for result in check_topics(settings) if result.problem),
-        lambda: wrong,
-        "the change",
-    )
-    assert [topic_prefix + topic] == [result.name for result in wrong]
-    assert f"{setting} was {value}" in wrong[0].problem
+    problems: dict[str, str] = {}  # the broker applies a change a moment after it said so
+
+    def all_are_seen() -> bool:
+        problems.update({one.name: one.problem for one in check_topics(settings) if one.problem})
+        return len(problems) >= len(CHANGED)
+
+    wait_until(all_are_seen, "the changes")
+    assert {topic_prefix + topic for topic in CHANGED} == set(problems)
+    for topic, (setting, value) in CHANGED.items():
+        assert f"{setting} was {value}" in problems[topic_prefix + topic]
 
 
 def test_no_broker_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

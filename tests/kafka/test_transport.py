@@ -1,9 +1,7 @@
 """Router and publisher on a real Kafka: followed, killed, cut off, and brought back."""
 
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +11,14 @@ from confluent_kafka import Producer
 
 import tradecanary
 from tests.executions import event
-from tests.kafka.broker import Broker, kafka
+from tests.kafka.broker import Broker
 from tests.kafka.java import free_port
+from tests.kafka.waiting import wait_until
 from tests.laws.test_vectors import VECTOR, cell
 from tradecanary import ExecutionPublisher, OrderRouter
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import create_topics
+from tradecanary.producers import kafka_transport
 from tradecanary.producers.kafka_reading import recorded_events
 from tradecanary.producers.kafka_settings import client_settings
 from tradecanary.producers.kept import Kept
@@ -28,16 +28,7 @@ from tradecanary.schemas.partitioning import partition_of
 from tradecanary.schemas.routing import BreakerState, KillSwitch, LeaseState, RoutingWeights
 from tradecanary.schemas.topics import KILL_SWITCH, ROUTING_WEIGHTS
 
-DEADLINE_S = 60.0  # a shared machine; what is waited for takes a second or two
 FULL = replace(VECTOR, cells=(cell(10_000),), lease_ms=2_000)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Return when `condition` holds; fail after the deadline."""
-    end, pause = time.monotonic() + DEADLINE_S, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, f"waiting {DEADLINE_S:.0f} s: {what}"
-        pause.wait(0.02)
 
 
 class Desk:
@@ -78,11 +69,16 @@ def router(*, horizon_ms: int = 2_000) -> OrderRouter:
     return OrderRouter("momentum", versions, "v1", order_horizon_ms=horizon_ms)
 
 
+def made_desk(bootstrap_servers: str, prefix: str) -> Desk:
+    """Make the topics of the table, and return the desk on them."""
+    create_topics(Settings(bootstrap_servers=bootstrap_servers, topic_prefix=prefix))
+    return Desk(bootstrap_servers, prefix)
+
+
 @pytest.fixture
 def desk(bootstrap_servers: str, topic_prefix: str) -> Desk:
     """Give the topics of the table, empty."""
-    create_topics(Settings(bootstrap_servers=bootstrap_servers, topic_prefix=topic_prefix))
-    return Desk(bootstrap_servers, topic_prefix)
+    return made_desk(bootstrap_servers, topic_prefix)
 
 
 @contextmanager
@@ -108,11 +104,11 @@ def test_a_router_follows_and_lapses(desk: Desk) -> None:
             desk.write(FULL)
             return service.route("1", "A", "us", "XNAS").revision == FULL.revision
 
-        until(followed, "the vector is followed")
+        wait_until(followed, "the vector is followed")
         status = service.status()
         assert (status.lease, status.epoch, status.revision) == (LeaseState.VALID, 3, 7)
-        until(lambda: service.route("1", "A", "us", "XNAS").revision == 0, "the lease lapses")
-        until(lambda: service.status().lapses == 1, "the lapse is counted")
+        wait_until(lambda: service.route("1", "A", "us", "XNAS").revision == 0, "the lease lapses")
+        wait_until(lambda: service.status().lapses == 1, "the lapse is counted")
         assert service.status().breaker is BreakerState.CLOSED
 
 
@@ -123,14 +119,14 @@ def test_a_kill_is_obeyed_after_a_restart_however_old(desk: Desk) -> None:
     with connected(service, desk):
         assert service.route("1", "A", "us", "XNAS").killed
         desk.kill(killed=False)
-        until(lambda: not service.route("1", "A", "us", "XNAS").killed, "the unkill is obeyed")
+        wait_until(lambda: not service.route("1", "A", "us", "XNAS").killed, "the unkill is obeyed")
 
 
 def test_a_kill_outlives_a_restart_while_kafka_is_away(desk: Desk, tmp_path: Path) -> None:
     """With a spool the gateway knows its kills itself; an unkill it missed counts once read."""
     with connected(router(), desk, ExecutionPublisher("gateway-7", spool=tmp_path / "spool")):
         desk.kill(killed=True)
-        until(lambda: len(Kept(tmp_path / "spool").kills) == 1, "the kill is kept")
+        wait_until(lambda: len(Kept(tmp_path / "spool").kills) == 1, "the kill is kept")
     nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
     service = router()
     with tradecanary.connect(
@@ -142,7 +138,7 @@ def test_a_kill_outlives_a_restart_while_kafka_is_away(desk: Desk, tmp_path: Pat
     service = router()
     with connected(service, desk, ExecutionPublisher("gateway-7", spool=tmp_path / "spool")):
         assert not service.route("1", "A", "us", "XNAS").killed
-        until(lambda: not Kept(tmp_path / "spool").kills, "the kill is forgotten")
+        wait_until(lambda: not Kept(tmp_path / "spool").kills, "the kill is forgotten")
 
 
 def test_every_order_arrives_as_one_numbered_outcome(desk: Desk) -> None:
@@ -153,7 +149,9 @@ def test_every_order_arrives_as_one_numbered_outcome(desk: Desk) -> None:
             route = service.route(f"A17-{n}", "A17", "us", "XNAS", order_qty=1.0)
             if n % 2:
                 publisher.publish(route.outcome("FILLED", filled_qty=1, avg_price=1.0))
-        until(lambda: service.status().counts[0].reported == 100, "the horizon reports the rest")
+        wait_until(
+            lambda: service.status().counts[0].reported == 100, "the horizon reports the rest"
+        )
     events = desk.events()
     assert {f"A17-{n}" for n in range(100)} == {one.order_id for one in events}
     assert len(events) == 100
@@ -170,8 +168,11 @@ def test_what_is_published_at_the_end_is_sent_before_the_end(desk: Desk) -> None
     assert len(desk.events()) == 2_000
 
 
-def test_without_a_broker_a_service_trades_on(tmp_path: Path) -> None:
+def test_without_a_broker_a_service_trades_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """connect() gives up waiting, orders get the baseline, closing keeps events in the spool."""
+    monkeypatch.setattr(kafka_transport, "_CLOSE_S", 0.5)
     nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
     service = router()
     publisher = ExecutionPublisher("gateway-7", spool=tmp_path / "spool")
@@ -201,35 +202,26 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     }  # fmt: skip
 
 
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    """Give a broker that may be stopped."""
-    with kafka() as found:
-        yield found
-
-
-def test_an_outage_loses_nothing_and_keeps_order(own_broker: Broker, tmp_path: Path) -> None:
+def test_an_outage_loses_nothing_and_keeps_order(
+    own_broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
     """Killed in the middle of traffic: spooled, then sent; readers see no hole and no disorder."""
-    if own_broker.description.endswith("KAFKA_BOOTSTRAP_SERVERS"):
-        pytest.skip("this broker is not ours to stop")
-    prefix = "outage."
-    create_topics(Settings(bootstrap_servers=own_broker.bootstrap_servers, topic_prefix=prefix))
-    desk = Desk(own_broker.bootstrap_servers, prefix)
+    desk = made_desk(own_broker.bootstrap_servers, topic_prefix)
     publisher = ExecutionPublisher("gateway-7", spool=tmp_path / "spool")
     service = router()
     with connected(service, desk, publisher, **{"message.timeout.ms": "1500"}):
         for n in range(3_000):
             publisher.publish(event(unit=f"o{n}"))
-        until(lambda: publisher.counters().backlog < 2_000, "some of it is on its way")
+        wait_until(lambda: publisher.counters().backlog < 2_000, "some of it is on its way")
         own_broker.kill()
         for n in range(3_000, 6_000):
             publisher.publish(event(unit=f"o{n}"))
         # the first 3,000 may all have arrived before the end
-        until(lambda: publisher.counters().spooled >= 3_000, "the spool fills")
+        wait_until(lambda: publisher.counters().spooled >= 3_000, "the spool fills")
         own_broker.start()
         for n in range(6_000, 6_100):
             publisher.publish(event(unit=f"o{n}"))
-        until(lambda: publisher.counters().spooled == 0, "the spool is drained")
+        wait_until(lambda: publisher.counters().spooled == 0, "the spool is drained")
     counters = publisher.counters()
     assert (counters.backlog, counters.spooled, counters.dropped) == (0, 0, 0)
     numbers: dict[int, list[int]] = defaultdict(list)

@@ -15,21 +15,21 @@ from tests.kafka.checks import of
 from tests.kafka.day import STRATEGIES, Day
 from tests.kafka.pipeline import Pipeline
 from tests.kafka.scenarios import SECOND
-from tests.kafka.test_command_line import OK, REFUSED, UNREACHABLE, USAGE
+from tradecanary.cli.output import Exit
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import Decision, DecisionKind
 from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISIONS, EXECUTIONS, METRICS
 
 
 def test_a_whole_day_is_clean(day: Day) -> None:
-    """Two lives of aggregator and decider, crashes, eleven canaries: all of it is as recorded."""
+    """Two lives of aggregator and decider, crashes, a fault of each kind: all is as recorded."""
     assert day.pipeline is not None
     answer = day.pipeline.cli("verify", "--json", timeout_s=120.0)
     *findings, line = map(json.loads, answer.stdout.splitlines())
     said = line["summary"]
 
     assert not findings, "\n".join(map(str, findings[:3]))
-    assert OK == answer.returncode, answer.stderr
+    assert Exit.OK == answer.returncode, answer.stderr
     assert (True, {}, []) == (said["clean"], said["findings"], said["notes"])
     count = len(of(day.records, DECISIONS.name))
     assert (len(STRATEGIES), count, count) == (
@@ -50,7 +50,7 @@ def test_the_day_in_a_report(day: Day, tmp_path: Path) -> None:
     answer = day.pipeline.cli("report", *span, "--out", str(folder), "--json")
     said = json.loads(answer.stdout)
 
-    assert OK == answer.returncode, answer.stderr
+    assert Exit.OK == answer.returncode, answer.stderr
     assert len(of(day.records, DECISIONS.name)) == said["lines"]["decisions.jsonl"]
     rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
     assert set(STRATEGIES) == {one["strategy"] for one in rollouts}
@@ -87,15 +87,14 @@ def test_what_was_planted_is_found(tampered: tuple[Pipeline, int]) -> None:
         b"o-1",
         encode(event(strategy=SECOND, unit="o-1", order_id="o-1", routing_revision=77)),
     )
-    answer = pipeline.cli("verify", "--json")
-    shown = pipeline.cli("verify", SECOND)
+    answer, shown = pipeline.together(["verify", "--json"], ["verify", SECOND])
     lines = [json.loads(line) for line in answer.stdout.splitlines()]
     found = [
         (one["what"], one["topic"], one["partition"], one["offset"])
         for one in (line["finding"] for line in lines[:-1])
     ]
 
-    assert REFUSED == answer.returncode == shown.returncode
+    assert Exit.REFUSED == answer.returncode == shown.returncode
     assert [
         ("CHANGED", DECISIONS.name, 0, place),
         ("UNSUPPORTED", DECISIONS.name, 0, place),
@@ -112,20 +111,23 @@ def test_a_report_of_a_broken_chain_says_so(tampered: tuple[Pipeline, int], tmp_
     """It is written all the same, and exits 1; wrong times exit 2."""
     pipeline, _ = tampered
     span = ("--from", "2020-01-01", "--to", "2100-01-01")
-    answer = pipeline.cli("report", *span, "--out", str(tmp_path))
-    wrong = pipeline.cli("report", "--from", "monday", "--to", "2027", "--out", str(tmp_path))
+    answer, wrong = pipeline.together(
+        ["report", *span, "--out", str(tmp_path)],
+        ["report", "--from", "monday", "--to", "2027", "--out", str(tmp_path)],
+    )
 
-    assert REFUSED == answer.returncode
+    assert Exit.REFUSED == answer.returncode
     assert "the hash chain has 1 findings" in answer.stderr
     assert (tmp_path / "report.html").exists()
-    assert (USAGE, True) == (wrong.returncode, "--from was 'monday'" in wrong.stderr)
+    assert (Exit.USAGE, True) == (wrong.returncode, "--from was 'monday'" in wrong.stderr)
 
 
 def test_nothing_to_verify_and_nobody_there(tampered: tuple[Pipeline, int]) -> None:
     """A strategy that nobody knows exits 1 and says so, no broker exits 4."""
     pipeline, _ = tampered
-    unknown = pipeline.cli("verify", "moon", "--no-executions")
-    away = pipeline.cli("verify", "-b", "127.0.0.1:1")
+    unknown, away = pipeline.together(
+        ["verify", "moon", "--no-executions"], ["verify", "-b", "127.0.0.1:1"]
+    )
 
-    assert (REFUSED, True) == (unknown.returncode, "'moon'" in unknown.stderr)
-    assert (UNREACHABLE, True) == (away.returncode, "did not answer" in away.stderr)
+    assert (Exit.REFUSED, True) == (unknown.returncode, "'moon'" in unknown.stderr)
+    assert (Exit.UNREACHABLE, True) == (away.returncode, "did not answer" in away.stderr)

@@ -1,17 +1,25 @@
 """Waiting for what other processes do."""
 
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
 DEADLINE_S = 40.0
+PAUSE_S = 0.05
+
+
+def pause() -> None:
+    """Let the others work between two questions."""
+    threading.Event().wait(PAUSE_S)
 
 
 def wait_until(
-    step: Callable[[], object],
-    ready: Callable[[], bool],
+    ready: Callable[[], object],
     what: str,
+    *,
+    step: Callable[[], object] = pause,
     said: Callable[[], str] = str,
     deadline_s: float = DEADLINE_S,
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.alerted import (
@@ -15,44 +13,14 @@ from tests.alerted import (
     Receiver,
     alerts_of,
     decision,
-    rolled_back,
     routes_to,
 )
+from tests.alerting_lives import FAST, SENT, everything_to, pending
 from tradecanary.processors.alerting.routes import Routes
 from tradecanary.processors.runtime.alert_courier import Courier
-from tradecanary.processors.runtime.alert_http import (
-    BackOff,
-    Finished,
-)
-from tradecanary.schemas.alerts import DeliveryOutcome, PendingDelivery
+from tradecanary.processors.runtime.alert_http import Finished
+from tradecanary.schemas.alerts import PendingDelivery
 from tradecanary.schemas.decisions import DecisionKind
-
-FAST = BackOff(first_s=0.01, most_s=0.05)
-SENT, GIVEN_UP = DeliveryOutcome
-TOKEN = "s3cret-token"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Give a server that is closed in the end."""
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def problems() -> list[str]:
-    """Give the place for what goes wrong."""
-    return []
-
-
-def _routes(receiver: Receiver, settings: str = "deadline_s: 20") -> Routes:
-    return routes_to(risk=f"{{kind: webhook, url: '{receiver.url('/hook')}', {settings}}}")
-
-
-def _pending(number: int = 1, sender: str = "risk", since_us: int = T0_US) -> PendingDelivery:
-    (alert,) = alerts_of(rolled_back(number))
-    return PendingDelivery(sender, alert, 7, since_us)
 
 
 def _courier(routes: Routes, problems: list[str]) -> Courier:
@@ -62,7 +30,7 @@ def _courier(routes: Routes, problems: list[str]) -> Courier:
 def test_deliveries_of_a_sender_keep_their_order(receiver: Receiver, problems: list[str]) -> None:
     """The first one fails for a while; a resolve does not overtake its trigger."""
     receiver.plan = [Answer(500), DROP, Answer(500)]
-    courier = _courier(_routes(receiver), problems)
+    courier = _courier(everything_to(receiver), problems)
     alerts = alerts_of(
         decision(1, DecisionKind.HALT), decision(2, DecisionKind.RESUME, time_us=T0_US + 5)
     )
@@ -83,12 +51,12 @@ def test_a_sender_that_is_down_holds_no_other(receiver: Receiver, problems: list
         fast=f"{{kind: webhook, url: '{address}'}}",
     )
     courier = _courier(routes, problems)
-    courier.submit([_pending(1, "slow")])
+    courier.submit([pending(1, "slow")])
     receiver.until(lambda one: len(one.requests) == 1, "the one that hangs")
-    courier.submit([_pending(2, "fast")])
+    courier.submit([pending(2, "fast")])
     receiver.until(lambda one: len(one.taken()) == 1, "the other one")
 
-    assert {_pending(2, "fast").id} >= courier.finished().keys()
+    assert {pending(2, "fast").id} >= courier.finished().keys()
     assert not courier.stop(0.0)
     receiver.close()
     assert courier.stop(WAIT_S)
@@ -96,8 +64,8 @@ def test_a_sender_that_is_down_holds_no_other(receiver: Receiver, problems: list
 
 def test_what_was_submitted_is_delivered_once(receiver: Receiver, problems: list[str]) -> None:
     """Submitted again while queued, under way or ended: it is left alone until it is forgotten."""
-    courier = _courier(_routes(receiver), problems)
-    one = _pending()
+    courier = _courier(everything_to(receiver), problems)
+    one = pending()
     for _ in range(3):
         courier.submit([one, one], again=True)
     assert courier.wait(WAIT_S)
@@ -119,8 +87,8 @@ def test_a_bug_in_a_sender_ends_the_process(receiver: Receiver) -> None:
         raise ZeroDivisionError
 
     receiver.plan = [Answer(500)]
-    courier = Courier(_routes(receiver), lambda: T0_US, broken, FAST)
-    courier.submit([_pending()])
+    courier = Courier(everything_to(receiver), lambda: T0_US, broken, FAST)
+    courier.submit([pending()])
     receiver.until(lambda one: len(one.requests) == 1, "the attempt that fails")
     courier.stop(WAIT_S)
 

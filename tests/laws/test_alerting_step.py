@@ -44,7 +44,6 @@ def _check_incidents(alerts: list[Alert]) -> set[str]:
     return is_open
 
 
-_E_VALUE = Check("e_value", 9.0, 5.0, "log e", breached=True)
 _DECISIONS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.builds(
         dict,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,36 +23,12 @@ from tests.alerting_lives import (
     write,
     written_of,
 )
-from tests.counting import Clock
+from tests.counting import Clock, Crash
 from tests.unlucky import UnluckyLog
 from tradecanary.processors.runtime.log import Aborted, Doubt, Unavailable
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint
 from tradecanary.schemas.topics import DECISIONS
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it is closed or finished."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Give a server that is closed in the end."""
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Give a clock that the test moves."""
-    return Clock()
-
-
-@pytest.fixture
-def log(clock: Clock) -> UnluckyLog:
-    """Give a log whose commits fail when told so."""
-    return UnluckyLog(clock, control=2)
 
 
 def test_each_alert_arrives_once_and_is_written_down(

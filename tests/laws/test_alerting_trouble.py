@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from tests.alerted import (
     HANG,
@@ -38,26 +35,6 @@ from tradecanary.processors.runtime.alerting_task import (
 from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import DeadLetter, DecisionKind
 from tradecanary.schemas.topics import DEAD_LETTERS, DECISIONS
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Give a server that is closed in the end."""
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Give a clock that the test moves."""
-    return Clock()
-
-
-@pytest.fixture
-def log(clock: Clock) -> UnluckyLog:
-    """Give a log whose commits fail when told so."""
-    return UnluckyLog(clock, control=2)
 
 
 def test_what_is_given_up_goes_to_dead_letters(

@@ -1,8 +1,10 @@
 """What the Kafka client refuses, and how the delivery takes it; no broker is there."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -17,10 +19,15 @@ from tradecanary.producers.spool import Outgoing, Spool
 
 
 def deliverer(
-    publisher: ExecutionPublisher, kept: Kept | None = None, **settings: str | int
+    publisher: ExecutionPublisher,
+    kept: Kept | None = None,
+    settings: Mapping[str, str | int] = MappingProxyType({}),
 ) -> Deliverer:
     """Return a delivery to a broker that is not there."""
-    nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}", "log_level": 0}
+    nowhere: dict[str, str | int] = {
+        "bootstrap.servers": f"127.0.0.1:{free_port()}",
+        "log_level": 0,
+    }
     return Deliverer([], publisher, {**DELIVER, **nowhere, **settings}, "", kept, close_s=0.1)
 
 
@@ -30,7 +37,7 @@ def test_an_event_that_is_too_large_is_over_and_counted() -> None:
     settled: list[bool] = []
     publisher.publish(replace(event(), account="A" * 3_000))
     (large,) = publisher.take(10, 1)
-    assert deliverer(publisher, **{"message.max.bytes": 2_000}).send(large, settled.append)
+    assert deliverer(publisher, settings={"message.max.bytes": 2_000}).send(large, settled.append)
     assert (settled, publisher.counters().dropped) == ([True], 1)
 
 
@@ -38,7 +45,7 @@ def test_an_event_that_is_not_taken_for_now_failed() -> None:
     """It goes into the spool like one that did not arrive, and is tried again."""
     publisher = ExecutionPublisher("g")
     settled: list[bool] = []
-    unready = deliverer(publisher, **{"transactional.id": "never begun"})
+    unready = deliverer(publisher, settings={"transactional.id": "never begun"})
     assert unready.send(Outgoing(0, b"unit", b"event"), settled.append)
     assert (settled, publisher.counters().dropped) == ([False], 0)
 
@@ -58,7 +65,7 @@ def test_kafka_away_at_the_start_the_spool_takes_what_the_buffer_cannot(
     thread.start()
     pause = threading.Event()
     for n in range(500):
-        wait_until(lambda: pause.wait(0.005), lambda: publisher.room > 0, "room")
+        wait_until(lambda: publisher.room > 0, "room", step=lambda: pause.wait(0.005))
         publisher.publish(replace(event(), unit=f"o{n}"))
     running.stop.set()
     thread.join(60.0)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.counting import Clock
 from tests.log_laws import LAWS, PARTITIONS, SOURCE, Bench
 from tradecanary.processors.runtime.log import (
     Aborted,
@@ -24,18 +25,11 @@ from tradecanary.schemas.topics import EXECUTIONS, METRICS, ROUTING_WEIGHTS
 WEIGHTS = TopicPartition(ROUTING_WEIGHTS.name, 0)
 
 
-class _Clock:
-    us = 1_700_000_000_000_000
-
-    def __call__(self) -> int:
-        return self.us
-
-
 class _MemoryBench:
     """The bench of tests/log_laws.py in memory."""
 
     def __init__(self) -> None:
-        self._memory = MemoryLog(_Clock(), executions=PARTITIONS, control=PARTITIONS)
+        self._memory = MemoryLog(Clock(), executions=PARTITIONS, control=PARTITIONS)
         self.log: Log = self._memory
 
     def append(
@@ -68,7 +62,7 @@ def test_readers_see_what_a_model_says(steps: list[tuple[str, int, int]]) -> Non
     The model: a list of [key, value, state] per partition, where a transaction's end takes a
     place of its own, and readers stop at the first undecided record.
     """
-    log = MemoryLog(_Clock())
+    log = MemoryLog(Clock())
     producers = [log.producer(f"writer-{i}") for i in range(2)]
     is_open = [False, False]
     model: list[list[object]] = []  # key, value, state; state is "ok", "gone" or a writer
@@ -119,7 +113,7 @@ def _compact(model: list[list[object]]) -> None:
 
 def test_a_growing_compacted_topic_compacts_itself() -> None:
     """Renewals for hours take bounded memory, and a new reader gets the last of each key."""
-    log = MemoryLog(_Clock())
+    log = MemoryLog(Clock())
     for number in range(50_000):
         log.append(WEIGHTS.topic, b"%d" % (number % 3), b"%d" % number)
 
@@ -155,7 +149,7 @@ def test_range_assignment_gives_each_partition_to_one(
 
 def test_evicted_member_cannot_commit() -> None:
     """A zombie that has not polled since its eviction is refused, and so is an old generation."""
-    log = MemoryLog(_Clock(), executions=2)
+    log = MemoryLog(Clock(), executions=2)
     zombie = log.consumer("reader", [EXECUTIONS.name])
     zombie.poll(1, 0)
     producer = log.producer("writer-0")
@@ -174,7 +168,7 @@ def test_evicted_member_cannot_commit() -> None:
 
 def test_silent_member_is_evicted_after_its_session() -> None:
     """Once it has not polled for the session, the next poll of another gives away its share."""
-    clock = _Clock()
+    clock = Clock()
     log = MemoryLog(clock, session_us=6_000_000)
     silent = log.consumer("reader", [EXECUTIONS.name])
     other = log.consumer("reader", [EXECUTIONS.name])
@@ -189,7 +183,7 @@ def test_silent_member_is_evicted_after_its_session() -> None:
 
 def test_assignment_waits_for_offsets_in_flight() -> None:
     """A new owner must not read a committed offset that an open transaction is about to move."""
-    clock = _Clock()
+    clock = Clock()
     log = MemoryLog(clock, transaction_timeout_us=5_000_000)
     owner = log.consumer("reader", [EXECUTIONS.name])
     owner.poll(1, 0)
@@ -207,7 +201,7 @@ def test_assignment_waits_for_offsets_in_flight() -> None:
 
 def test_transaction_that_outlives_its_timeout_is_fenced() -> None:
     """As with the client's protocol: the broker aborts it, and its producer is at an end."""
-    clock = _Clock()
+    clock = Clock()
     log = MemoryLog(clock, transaction_timeout_us=5_000_000)
     producer = log.producer("writer-0")
     producer.begin()
@@ -222,7 +216,7 @@ def test_transaction_that_outlives_its_timeout_is_fenced() -> None:
 
 def test_recorded_log_keeps_its_offsets() -> None:
     """A recorded log is loaded with its holes; a position before its start is refused."""
-    log = MemoryLog(_Clock())
+    log = MemoryLog(Clock())
     recorded = [
         LogRecord(EXECUTIONS.name, 0, offset, 1000 + offset, b"k", b"%d" % offset)
         for offset in (100, 101, 105, 230)
@@ -242,7 +236,7 @@ def test_recorded_log_keeps_its_offsets() -> None:
 
 def test_append_time_topics_take_the_logs_clock() -> None:
     """Elsewhere a record keeps the time it was given."""
-    clock = _Clock()
+    clock = Clock()
     log = MemoryLog(clock)
     log.append(EXECUTIONS.name, b"k", b"v", timestamp_us=5_000)
     log.append(METRICS.name, b"k", b"v", timestamp_us=5_000)
@@ -254,4 +248,4 @@ def test_append_time_topics_take_the_logs_clock() -> None:
 def test_unknown_topic_is_named() -> None:
     """A topic outside the table is our mistake, and the error says which one."""
     with pytest.raises(KeyError, match="'nothing' is not in the table"):
-        MemoryLog(_Clock()).append("nothing", b"k", b"v")
+        MemoryLog(Clock()).append("nothing", b"k", b"v")

@@ -32,7 +32,7 @@ def is_killed(one: OrderRouter) -> bool:
 def until(condition: Callable[[], bool], what: str) -> None:
     """Return when `condition` holds."""
     pause = threading.Event()
-    wait_until(lambda: pause.wait(0.005), condition, what)
+    wait_until(condition, what, step=lambda: pause.wait(0.005))
 
 
 def kill(follower: Follower, strategy: str = EVERYWHERE, *, killed: bool = True) -> None:
