@@ -8,11 +8,11 @@ from __future__ import annotations
 
 # ruff: noqa: ARG002 - it has no use for the time
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.runtime.memory_log import MemoryLog
-from tradecanary.processors.runtime.runner import Runner
+from tradecanary.processors.runtime.runner import CrashPoint, Runner
 from tradecanary.processors.stage import Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import DeadLetter
@@ -133,6 +133,23 @@ class Clock:
 
     def __call__(self) -> int:
         return self.us
+
+
+class Crash(BaseException):
+    """The process is gone: nothing of it is closed or finished."""
+
+
+def crash_at(point: CrashPoint, visit: int = 1) -> Callable[[CrashPoint], None]:
+    """Return what ends a runner when it comes to `point` for the `visit`th time."""
+    visits = 0
+
+    def crash_point(reached: CrashPoint) -> None:
+        nonlocal visits
+        visits += reached == point
+        if reached == point and visits == visit:
+            raise Crash
+
+    return crash_point
 
 
 def new_runner(log: Log, clock: Clock, task: Counting | None = None, **settings: object) -> Runner:

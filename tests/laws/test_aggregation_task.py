@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.counting import Clock, Crash, crash_at
 from tests.executions import T0_US, event, fold_all, log_of, merged, pieces, random_log
 from tradecanary.processors.aggregation.compiled import CompiledFold
 from tradecanary.processors.aggregation.folding import Fold, Tally
@@ -24,19 +25,6 @@ from tradecanary.schemas.topics import AGGREGATION_STATE, DEAD_LETTERS, EXECUTIO
 
 PARTITIONS = 3
 SOURCES = [TopicPartition(EXECUTIONS.name, partition) for partition in range(PARTITIONS)]
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    us = T0_US
-
-    def __call__(self) -> int:
-        return self.us
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it is closed or finished."""
 
 
 def _runner(
@@ -143,12 +131,8 @@ def test_a_crash_between_any_two_steps(point: CrashPoint) -> None:
     for first, _ in halves:
         log.load(first)
 
-    def crash(reached: CrashPoint) -> None:
-        if reached == point:
-            raise Crash
-
     with pytest.raises(Crash):
-        _settle(_runner(log, clock, crash_point=crash), clock)
+        _settle(_runner(log, clock, crash_point=crash_at(point)), clock)
     for _, second in halves:
         log.load(second)
     clock.us += 30_000_000

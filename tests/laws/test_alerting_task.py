@@ -24,16 +24,12 @@ from tests.alerting_lives import (
     write,
     written_of,
 )
-from tests.counting import Clock
+from tests.counting import Clock, Crash
 from tests.unlucky import UnluckyLog
 from tradecanary.processors.runtime.log import Aborted, Doubt, Unavailable
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint
 from tradecanary.schemas.topics import DECISIONS
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it is closed or finished."""
 
 
 @pytest.fixture
