@@ -118,6 +118,14 @@ def new_decider(
     return Runner(DecisionTask(), log, clock, slot=slot, limit=20, crash_point=crash_point)
 
 
+def settle(runner: Runner, clock: Clock, steps: int = 40) -> None:
+    """Step until all is read and decided, and more."""
+    for _ in range(steps):
+        clock.us += 200_000
+        runner.step()
+    runner.finish()
+
+
 def weights_of(log: MemoryLog, strategy: str) -> RoutingWeights | None:
     """Return the newest weights of a strategy that are committed."""
     found = None
