@@ -41,10 +41,16 @@ class Seen:
         mine = [effect.record for effect in effects if effect.key == name.encode()]
         self.decisions = [record for record in mine if isinstance(record, Decision)]
         self.weights = [record for record in mine if isinstance(record, RoutingWeights)]
+        first: dict[str, str] = {}
+        for known in before.strategies.values():
+            first |= dict.fromkeys(known.answered, known.strategy)
+        for command in event.commands:
+            first.setdefault(command.id, command.strategy)
         self.commands = [
             command
             for command in event.commands
-            if command.strategy == name and command.id not in self.before.answered
+            if command.strategy == first[command.id] == name
+            and command.id not in self.before.answered
         ]
         kills = [kill for kill in event.kills if kill.strategy in {name, EVERYWHERE}]
         self.is_killed = any(kill.killed for kill in kills)

@@ -16,6 +16,7 @@ from tests.deciding import (
     Market,
     assert_recomputed,
     decisions_of,
+    looks_of,
     new_decider,
     settle,
 )
@@ -130,10 +131,14 @@ def test_a_crash_between_any_two_steps(point: CrashPoint, from_s: int) -> None:
 
     with pytest.raises(Crash):
         day.live(crash)
+    before = [looks_of(day.log, number) for number in NAMES]
     day.clock.us += ABORTED_US
     day.live()
 
     assert _undisturbed() == day.story()
+    for number, old in zip(NAMES, before, strict=True):
+        new = looks_of(day.log, number)[len(old) :]
+        assert max((look.epoch for look in old), default=0) < new[0].epoch, "a term of its own"
 
 
 @pytest.mark.parametrize("seed", range(6))

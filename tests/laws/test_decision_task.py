@@ -23,9 +23,10 @@ from tradecanary.processors.decision.replay import name_of, named
 from tradecanary.processors.runtime.decision_task import DecisionTask
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.stage import TopicPartition
-from tradecanary.schemas.codec import decode
+from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import DeadLetter, Decision, DecisionKind
 from tradecanary.schemas.metrics import MetricsBatch
+from tradecanary.schemas.partitioning import partition_of
 from tradecanary.schemas.routing import CommandKind
 from tradecanary.schemas.topics import COMMANDS, DEAD_LETTERS, METRICS, ROUTER_STATUS
 
@@ -204,3 +205,38 @@ def test_what_cannot_be_read_is_a_dead_letter() -> None:
     assert (COMMANDS.name, HERE, b"abort, please") == (letter.topic, letter.partition, letter.value)
     assert assert_recomputed(bench.market).strategies[NAMES[HERE]].rollout is not None
     assert weights_of(bench.log, NAMES[HERE]) is not None
+
+
+def test_an_id_is_of_one_strategy() -> None:
+    """Looks name commands by id: a restart would obey the first of two in the place of both.
+
+    The second one is a dead letter, also when the first comes again after a snapshot.
+    """
+    bench = Bench()
+    market = bench.market
+    market.trade()
+    mine = market.start()
+    bench.settle(60)  # a snapshot lies behind the command
+    for strategy in ("beta", market.strategy):
+        assert HERE == partition_of(strategy.encode(), PARTITIONS)
+        again = encode(replace(mine, strategy=strategy))
+        bench.log.append(COMMANDS.name, strategy.encode(), again, partition=HERE)
+        bench.settle()
+    (letter,) = bench.letters()
+
+    assert f"command id {mine.id!r} was used for {market.strategy!r}" == letter.reason
+    assert {market.strategy} == assert_recomputed(market).strategies.keys()
+
+
+def test_a_dead_letter_leaves_its_id_free() -> None:
+    """What stood on the wrong partition was never heard: no replay may take it for the other."""
+    bench = Bench()
+    market = bench.market
+    market.trade()
+    stray = market.command(CommandKind.ABORT, strategy=NAMES[THERE])
+    market.sent.clear()
+    assert stray.id == market.start().id
+    bench.settle()
+
+    assert 1 == len(bench.letters())
+    assert_recomputed(market)
