@@ -7,7 +7,7 @@ it can wait for the decision with its id.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tradecanary.processors.decision.chain import LONGEST_TEXT, At, Cause, Changed, record
@@ -36,6 +36,16 @@ def in_order(commands: tuple[Command, ...]) -> tuple[Command, ...]:
     before, after = commands[: last + 1], commands[last + 1 :]
     first = [c for c in before if c.kind in {CommandKind.START, CommandKind.ABORT}]
     return (*first, *(c for c in before if c not in first), *after)
+
+
+def other_user(command: Command, known: Iterable[StrategyState], before: Iterable[Command]) -> str:
+    """Return the other strategy that had a command of this id, or an empty text.
+
+    Looks name commands by id alone, so that a replay would take the first of both for either.
+    """
+    users = {one.strategy for one in known if command.id in one.answered}
+    users |= {one.strategy for one in before if one.id == command.id}
+    return min(users - {command.strategy}, default="")
 
 
 def obey(strategy: StrategyState, command: Command, at: At) -> Changed:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tradecanary.processors.decision.chain import Cause
 from tradecanary.processors.decision.evidence import expected_canary_units
 from tradecanary.processors.decision.frontier import Flow
+from tradecanary.processors.decision.holds import HoldCode
 from tradecanary.processors.decision.model import Rollout
 from tradecanary.schemas.decisions import Check
 from tradecanary.schemas.units import US_PER_S
@@ -20,12 +21,16 @@ _FEWEST_MISROUTED = 5
 
 @dataclass(frozen=True, slots=True)
 class DataProblem:
-    """What is wrong with the data; `harm` means roll back, else hold."""
+    """What is wrong with the data; without the code of a hold it means roll back."""
 
-    code: str
-    harm: bool
+    hold: HoldCode | None
     reason: str
     check: Check
+
+    @property
+    def harm(self) -> bool:
+        """Whether to roll back."""
+        return self.hold is None
 
     @property
     def cause(self) -> Cause:
@@ -57,7 +62,8 @@ def _stale(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | None:
     if age_s <= limit:
         return None
     check = Check("data_age", age_s, limit, "s", breached=True)
-    return DataProblem("stale", harm, f"data are {age_s:.1f} s old (limit {limit:g} s)", check)
+    hold = None if harm else HoldCode.STALE
+    return DataProblem(hold, f"data are {age_s:.1f} s old (limit {limit:g} s)", check)
 
 
 def _lost(rollout: Rollout, flow: Flow) -> DataProblem | None:
@@ -71,18 +77,13 @@ def _lost(rollout: Rollout, flow: Flow) -> DataProblem | None:
     if missing_pct > limit:
         check = Check("missing", missing_pct, limit, "%", breached=True)
         text = f"{missing} of {events + missing} events of the phase are missing"
-        return DataProblem(
-            "missing", harm, f"{text}: {missing_pct:.2f} % (limit {limit:g} %)", check
-        )
+        hold = None if harm else HoldCode.MISSING
+        return DataProblem(hold, f"{text}: {missing_pct:.2f} % (limit {limit:g} %)", check)
     if bad_pct > limits.bad_hold_pct:
         check = Check("bad_records", bad_pct, limits.bad_hold_pct, "%", breached=True)
         text = f"{bad} of {events + bad} records of the phase are bad"
-        return DataProblem(
-            "bad",
-            harm=False,
-            reason=f"{text}: {bad_pct:.2f} % (limit {limits.bad_hold_pct:g} %)",
-            check=check,
-        )
+        reason = f"{text}: {bad_pct:.2f} % (limit {limits.bad_hold_pct:g} %)"
+        return DataProblem(HoldCode.BAD, reason, check)
     return None
 
 
@@ -99,7 +100,7 @@ def _foreign(rollout: Rollout, flow: Flow) -> DataProblem | None:
         "nobody sees: number them, or say judge.allow_foreign"
     )
     check = Check("foreign", events, 0, "events", breached=True)
-    return DataProblem("foreign", harm=False, reason=reason, check=check)
+    return DataProblem(HoldCode.FOREIGN, reason, check)
 
 
 def _misrouted(rollout: Rollout) -> DataProblem | None:
@@ -114,7 +115,7 @@ def _misrouted(rollout: Rollout) -> DataProblem | None:
         f"(limit {limit:g} %)"
     )
     check = Check("misrouted", share_pct, limit, "%", breached=True)
-    return DataProblem("misrouted", harm=False, reason=reason, check=check)
+    return DataProblem(HoldCode.MISROUTED, reason, check)
 
 
 def _silent(rollout: Rollout) -> DataProblem | None:
@@ -124,4 +125,4 @@ def _silent(rollout: Rollout) -> DataProblem | None:
         return None
     check = Check("silent", expected, limit, units, breached=True)
     reason = f"silent: 0 canary {units} while {expected:.0f} were expected (limit {limit})"
-    return DataProblem("silent", harm=True, reason=reason, check=check)
+    return DataProblem(None, reason, check)

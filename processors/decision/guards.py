@@ -1,13 +1,13 @@
 """Guards: hard limits that need no statistics; every event counts at once. A breach rolls back.
 
-Each guard is a row of GUARDS: a function that returns its comparison and sentence, or None when
-neither policy nor spec sets a limit. Money is that of reported orders: an open position is not
-seen.
+Each guard is a row of GUARDS: its name, and a function that returns its comparison and sentence,
+or None when neither policy nor spec sets a limit. Money is that of reported orders: an open
+position is not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tradecanary.processors.decision.model import Rollout, StrategyState
@@ -31,7 +31,15 @@ class GuardInput:
         return self.rollout.spec.guards
 
 
-Found = tuple[Check, str] | None
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a guard found: value and limit in `unit`, and the sentence for a breach."""
+
+    value: float
+    limit: float
+    unit: str
+    breached: bool
+    sentence: str
 
 
 def canary_pnl_micros(rollout: Rollout) -> int:
@@ -58,79 +66,89 @@ def excess_loss_micros(rollout: Rollout) -> int:
     return excess
 
 
-def _loss_budget(seen: GuardInput) -> Found:
+def _loss_budget(seen: GuardInput) -> Compared | None:
     limit = seen.limits.loss_budget
     if limit is None:
         return None
     loss = -canary_pnl_micros(seen.rollout) / MICROS
-    check = Check("loss_budget", loss, limit, "money", loss >= limit)
-    return check, f"canary loss {loss:,.2f} has used the loss budget (limit {limit:,.2f})"
+    sentence = f"canary loss {loss:,.2f} has used the loss budget (limit {limit:,.2f})"
+    return Compared(loss, limit, "money", loss >= limit, sentence)
 
 
-def _drawdown(seen: GuardInput) -> Found:
+def _drawdown(seen: GuardInput) -> Compared | None:
     limit = seen.limits.drawdown
     if limit is None:
         return None
     fall = seen.rollout.deepest_micros / MICROS
-    check = Check("drawdown", fall, limit, "money", fall >= limit)
-    return check, f"canary drawdown {fall:,.2f} is at its limit (limit {limit:,.2f})"
+    sentence = f"canary drawdown {fall:,.2f} is at its limit (limit {limit:,.2f})"
+    return Compared(fall, limit, "money", fall >= limit, sentence)
 
 
-def _excess_loss(seen: GuardInput) -> Found:
+def _excess_loss(seen: GuardInput) -> Compared | None:
     limit = seen.limits.excess_loss
     if limit is None:
         return None
     excess = excess_loss_micros(seen.rollout) / MICROS
-    check = Check("excess_loss", excess, limit, "money", excess >= limit)
-    return check, f"canary earned {excess:,.2f} less than stable would have (limit {limit:,.2f})"
+    sentence = f"canary earned {excess:,.2f} less than stable would have (limit {limit:,.2f})"
+    return Compared(excess, limit, "money", excess >= limit, sentence)
 
 
-def _error_burst(seen: GuardInput) -> Found:
+def _error_burst(seen: GuardInput) -> Compared | None:
     burst, limit = seen.rollout.burst, seen.limits.error_burst
     horizon_us = seen.rollout.order_horizon_us
     age_us = seen.now_us - max(burst.since_us, seen.rollout.canary_since_us)
     several = burst.accounts.bit_count() >= 2  # noqa: PLR2004 - one bad account is not a burst
     breached = burst.errors >= limit and several and age_us >= horizon_us
-    check = Check("error_burst", burst.errors, limit, "orders", breached)
-    return check, (
+    sentence = (
         f"error burst: {burst.errors} canary orders in error and no other outcome for "
         f"{age_us / US_PER_S:.1f} s (limit {limit} orders, {horizon_us / US_PER_S:g} s)"
     )
+    return Compared(burst.errors, limit, "orders", breached, sentence)
 
 
-def _max_orders(seen: GuardInput) -> Found:
+def _max_orders(seen: GuardInput) -> Compared | None:
     limit = seen.limits.max_orders
     if limit is None:
         return None
     orders = seen.rollout.canary.orders
-    check = Check("orders_exposed", orders, limit, "orders", orders > limit)
-    return check, f"canary was given {orders} orders (limit {limit})"
+    sentence = f"canary was given {orders} orders (limit {limit})"
+    return Compared(orders, limit, "orders", orders > limit, sentence)
 
 
-def _max_notional(seen: GuardInput) -> Found:
+def _max_notional(seen: GuardInput) -> Compared | None:
     limit = seen.limits.max_notional
     if limit is None:
         return None
     notional = canary_notional_micros(seen.rollout) / MICROS
-    check = Check("notional_exposed", notional, limit, "money", notional > limit)
-    return check, f"canary was given {notional:,.2f} of notional (limit {limit:,.2f})"
+    sentence = f"canary was given {notional:,.2f} of notional (limit {limit:,.2f})"
+    return Compared(notional, limit, "money", notional > limit, sentence)
 
 
-def _vanished(seen: GuardInput) -> Found:
+def _vanished(seen: GuardInput) -> Compared | None:
     found = vanished(seen.strategy, seen.rollout, seen.now_us)
     limit = max(seen.limits.vanished_orders, found.routed * seen.limits.vanished_pct / 100)
-    check = Check("vanished", found.orders, limit, "orders", found.orders > limit)
-    return check, (
+    sentence = (
         f"vanished: {found.orders} of {found.routed} canary orders were routed and never "
         f"reported (limit {limit:g})"
     )
+    return Compared(found.orders, limit, "orders", found.orders > limit, sentence)
 
 
-GUARDS: tuple[Callable[[GuardInput], Found], ...] = (
-    _loss_budget, _drawdown, _excess_loss, _error_burst, _max_orders, _max_notional, _vanished,
-)  # fmt: skip
+GUARDS: Mapping[str, Callable[[GuardInput], Compared | None]] = {
+    "loss_budget": _loss_budget,
+    "drawdown": _drawdown,
+    "excess_loss": _excess_loss,
+    "error_burst": _error_burst,
+    "orders_exposed": _max_orders,
+    "notional_exposed": _max_notional,
+    "vanished": _vanished,
+}
 
 
 def check_guards(seen: GuardInput) -> tuple[tuple[Check, str], ...]:
     """Return the comparison and sentence of every guard that has a limit, in the table's order."""
-    return tuple(found for guard in GUARDS if (found := guard(seen)) is not None)
+    return tuple(
+        (Check(name, found.value, found.limit, found.unit, found.breached), found.sentence)
+        for name, guard in GUARDS.items()
+        if (found := guard(seen)) is not None
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from tradecanary.processors.decision.chain import At, Cause, Changed, record
 from tradecanary.processors.decision.model import StrategyState
@@ -13,15 +14,44 @@ FREE_US = 10 * US_PER_S
 """A hold that comes and goes within this is one."""
 
 
+class HoldCode(StrEnum):
+    """Everything that can hold: each has its row in the table of alerts and its word in the docs.
+
+    An approval is followed by its gate: `approval Majority`.
+    """
+
+    NOTHING = ""
+    APPROVAL = "approval"
+    ATTEST = "attest"
+    BAD = "bad"
+    CRITERIA = "criteria"
+    FOREIGN = "foreign"
+    FROZEN = "frozen"
+    KILLED = "killed"
+    MISROUTED = "misrouted"
+    MISSING = "missing"
+    REFERENCE = "reference"
+    SAMPLE_RATIO = "sample ratio"
+    STALE = "stale"
+    THROUGHPUT = "throughput"
+    VERDICT = "verdict"
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why nothing rises now; an empty code means nothing holds."""
+    """Why nothing rises now; `gate` is that of an approval."""
 
-    code: str
+    code: HoldCode
     cause: Cause
+    gate: str = ""
+
+    @property
+    def text(self) -> str:
+        """The hold as rollouts and decisions carry it; empty when nothing holds."""
+        return f"{self.code.value} {self.gate}".rstrip()
 
 
-NOTHING_HOLDS = Hold("", Cause(""))
+NOTHING_HOLDS = Hold(HoldCode.NOTHING, Cause(""))
 
 
 def hold_on(strategy: StrategyState, hold: Hold, at: At) -> Changed:
@@ -32,11 +62,11 @@ def hold_on(strategy: StrategyState, hold: Hold, at: At) -> Changed:
     rollout = strategy.rollout
     if rollout is None:
         return strategy, ()
-    held = replace(rollout, hold=hold.code, hold_reason=hold.cause.reason)
-    if hold.code:
-        held = replace(held, free_since_us=-1, told_hold=hold.code)
+    held = replace(rollout, hold=hold.text, hold_reason=hold.cause.reason)
+    if hold.text:
+        held = replace(held, free_since_us=-1, told_hold=hold.text)
         strategy = replace(strategy, rollout=held)
-        told = hold.code == rollout.told_hold
+        told = hold.text == rollout.told_hold
         return (strategy, ()) if told else record(strategy, DecisionKind.HOLD, hold.cause, at)
     if not rollout.told_hold:
         return strategy, ()

@@ -59,8 +59,3 @@ RAMPS: Mapping[str, tuple[dict[str, Any], ...]] = {
         for bp in _STEPS
     ),
 }
-
-
-def next_weight(weights: Sequence[int], current: int) -> int | None:
-    """Return the first step above `current`, or None when there is none."""
-    return next((weight for weight in weights if weight > current), None)

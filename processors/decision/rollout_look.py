@@ -9,7 +9,7 @@ from tradecanary.processors.decision.commands import gates, next_gate
 from tradecanary.processors.decision.criteria import PhaseAnswer, PhaseCheck, check_phase
 from tradecanary.processors.decision.data import DataProblem, data_problem
 from tradecanary.processors.decision.guards import GuardInput, check_guards
-from tradecanary.processors.decision.holds import NOTHING_HOLDS, Hold, hold_on
+from tradecanary.processors.decision.holds import NOTHING_HOLDS, Hold, HoldCode, hold_on
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Judgement, Verdict
 from tradecanary.processors.decision.model import Rollout, StrategyState
@@ -74,8 +74,10 @@ def _weighed(strategy: StrategyState, rollout: Rollout, at: At) -> Weighed:
 def _broken(seen: Weighed) -> Hold | None:
     ratio, problem = sample_ratio(seen.rollout), seen.problem
     if ratio is not None and ratio[0].breached:
-        return Hold("sample ratio", Cause(ratio[1], checks=(ratio[0],)))
-    return None if problem is None else Hold(problem.code, problem.cause)
+        return Hold(HoldCode.SAMPLE_RATIO, Cause(ratio[1], checks=(ratio[0],)))
+    if problem is None or problem.hold is None:
+        return None
+    return Hold(problem.hold, problem.cause)
 
 
 def _forward(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
@@ -165,9 +167,9 @@ def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
     hold = _gate(strategy, rollout, "start")
     problem = attest_problem(rollout.spec, statuses)
     if at.flow.data_age_us(at.now_us) > _FRESH_US or not at.flow.partitions:
-        hold = Hold("stale", Cause("no fresh metrics: is the aggregation running?"))
+        hold = Hold(HoldCode.STALE, Cause("no fresh metrics: is the aggregation running?"))
     elif problem:
-        hold = Hold("attest", Cause(problem))
+        hold = Hold(HoldCode.ATTEST, Cause(problem))
     hold = hold or _reference_missing(strategy, rollout)
     if hold is not None:
         return hold_on(strategy, hold, at)
@@ -195,7 +197,7 @@ def _reference_missing(strategy: StrategyState, rollout: Rollout) -> Hold | None
     if seen >= need:
         return None
     text = f"reference: {need - seen} of {need} orders of {rollout.spec.stable} are missing"
-    return Hold("reference", Cause(text))
+    return Hold(HoldCode.REFERENCE, Cause(text))
 
 
 def _reference_warning(rollout: Rollout) -> str:
@@ -208,11 +210,11 @@ def _reference_warning(rollout: Rollout) -> str:
 def _gate(strategy: StrategyState, rollout: Rollout, gate: str) -> Hold | None:
     """Return what stops any rise here: kill, freeze, missing approval (always the last gate)."""
     if strategy.killed:
-        return Hold("killed", Cause("the kill switch is on"))
+        return Hold(HoldCode.KILLED, Cause("the kill switch is on"))
     if strategy.frozen:
-        return Hold("frozen", Cause(strategy.frozen))
+        return Hold(HoldCode.FROZEN, Cause(strategy.frozen))
     if gate in gates(rollout) and gate not in rollout.approvals:
-        return Hold(f"approval {gate}", Cause(f"waiting for approval of {gate}"))
+        return Hold(HoldCode.APPROVAL, Cause(f"waiting for approval of {gate}"), gate)
     return None
 
 
@@ -225,9 +227,9 @@ def _active(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
 
 
 _CRITERIA_HOLDS = {
-    PhaseAnswer.WAIT: "",
-    PhaseAnswer.BREACH: "criteria",
-    PhaseAnswer.SLOW_FLOW: "throughput",
+    PhaseAnswer.WAIT: HoldCode.NOTHING,
+    PhaseAnswer.BREACH: HoldCode.CRITERIA,
+    PhaseAnswer.SLOW_FLOW: HoldCode.THROUGHPUT,
 }
 
 
@@ -237,11 +239,11 @@ def _rise(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     promotes = index == len(ramp) - 1
     if promotes and not rollout.promotable:
         reason = f"phase passed, but no promotion verdict yet: {seen.judgement.reason}"
-        return hold_on(strategy, Hold("verdict", Cause(reason)), at)
+        return hold_on(strategy, Hold(HoldCode.VERDICT, Cause(reason)), at)
     hold = _gate(strategy, rollout, next_gate(rollout))
     problem = attest_problem(rollout.spec, heard(strategy, at.now_us), rollout.horizons)
     if problem:
-        hold = Hold("attest", Cause(problem))
+        hold = Hold(HoldCode.ATTEST, Cause(problem))
     if hold is not None:
         return hold_on(strategy, hold, at)
     orders, stable = rollout.phase.canary.orders, rollout.phase.stable.orders
@@ -258,7 +260,8 @@ def _watching(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     """No control is left: only guards and absolute criteria act, then the rollout finishes."""
     rollout, check = seen.rollout, seen.phase
     if check.answer is PhaseAnswer.BREACH:
-        return hold_on(strategy, Hold("criteria", Cause(check.reason, checks=check.checks)), at)
+        cause = Cause(check.reason, checks=check.checks)
+        return hold_on(strategy, Hold(HoldCode.CRITERIA, cause), at)
     if strategy.killed or rollout.phase.time_us < rollout.spec.policy.watch_s * US_PER_S:
         return hold_on(strategy, NOTHING_HOLDS, at)
     seconds = rollout.spec.policy.watch_s

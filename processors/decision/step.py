@@ -16,7 +16,7 @@ from tradecanary.processors.decision import account_past, evidence, frontier, hi
 from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.chain import At, Cause, Changed, send
 from tradecanary.processors.decision.cohorts import Ripe
-from tradecanary.processors.decision.commands import in_order, obey
+from tradecanary.processors.decision.commands import in_order, obey, other_user
 from tradecanary.processors.decision.frontier import Fit, Flow
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Terms
@@ -30,7 +30,7 @@ from tradecanary.processors.stage import Emit
 from tradecanary.schemas.decisions import RolloutStatus, RouterFact
 from tradecanary.schemas.execution import Mode
 from tradecanary.schemas.metrics import MetricsBatch, PartialSums
-from tradecanary.schemas.routing import KillSwitch
+from tradecanary.schemas.routing import Command, KillSwitch
 from tradecanary.schemas.units import US_PER_S
 
 RENEW_US = US_PER_S
@@ -66,6 +66,7 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
     at = At(state.partition, state.look + 1, event.epoch, now_us, flow, event.decision_header)
     passed = Passed(before.watermark_us, frontier.clock_step_us(before, flow, now_us))
     effects: list[Emit] = [recorded(at, event)]
+    event = replace(event, commands=_of_own_ids(state, event))
     strategies = dict(state.strategies)
     facts: dict[str, list[RouterFact]] = {}
     for fact in event.routers:
@@ -87,6 +88,12 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
         strategies=strategies,
     )
     return moved, tuple(effects)
+
+
+def _of_own_ids(state: PartitionState, event: LookEvent) -> tuple[Command, ...]:
+    """The commands of the look; none whose id another strategy used (see `other_user`)."""
+    known, commands = state.strategies.values(), event.commands
+    return tuple(c for n, c in enumerate(commands) if not other_user(c, known, commands[:n]))
 
 
 def _taken_over(state: PartitionState, flow: Flow, now_us: int) -> tuple[PartitionState, Flow]:

@@ -20,7 +20,7 @@ from tradecanary.processors.decision.replay import (
 )
 from tradecanary.processors.decision.snapshot import restore
 from tradecanary.processors.decision.step import initial, step
-from tradecanary.processors.runtime.decision_recovery import headers_of, parts_from
+from tradecanary.processors.runtime.decision_recovery import command_of, headers_of, parts_from
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
@@ -104,7 +104,7 @@ class Following:
     def _read_commands(self) -> None:
         for record in self._new(COMMANDS.name):
             try:
-                command = decode(Command, record.value)
+                command = command_of(self._log, self._partition, record.value)
             except ContractViolation:
                 continue  # the live decider sent it to dead letters
             self._commands.setdefault(command.id, command)

@@ -18,7 +18,8 @@ from tradecanary.processors.stage import Emit, LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, older_header
 from tradecanary.schemas.decisions import Decision, DecisionSnapshot, Look
 from tradecanary.schemas.metrics import MetricsBatch
-from tradecanary.schemas.routing import Command
+from tradecanary.schemas.partitioning import partition_of
+from tradecanary.schemas.routing import EVERYWHERE, Command
 from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISION_STATE, DECISIONS, METRICS
 
 
@@ -48,12 +49,29 @@ def manifests_from(log: Log, partition: int, start: int) -> dict[ManifestName, M
     return found
 
 
+def check_place(log: Log, place: TopicPartition, strategy: str) -> None:
+    """Raise ContractViolation where another decider decides on `strategy`; `*` is no strategy."""
+    count = log.partitions(place.topic)
+    right = partition_of(strategy.encode(), count)
+    if right != place.partition:
+        raise ContractViolation(f"strategy {strategy!r} belongs on partition {right} of {count}")
+    if strategy == EVERYWHERE:
+        raise ContractViolation("strategy was '*', which is no strategy's name")
+
+
+def command_of(log: Log, partition: int, value: bytes | None) -> Command:
+    """Return the command in a record; raise ContractViolation where the decider heard none."""
+    command = decode(Command, value)
+    check_place(log, TopicPartition(COMMANDS.name, partition), command.strategy)
+    return command
+
+
 def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:
     """Return the commands of a partition from offset `start`, by id: the first one is obeyed."""
     found: dict[str, Command] = {}
     for record in log.read(TopicPartition(COMMANDS.name, partition), start):
         try:
-            command = decode(Command, record.value)
+            command = command_of(log, partition, record.value)
         except ContractViolation:
             continue  # the live decider sent it to dead letters
         found.setdefault(command.id, command)

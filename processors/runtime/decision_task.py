@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tradecanary.processors.dead_letters import dead_letter
+from tradecanary.processors.decision.commands import other_user
 from tradecanary.processors.decision.model import LookEvent, PartitionState
 from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
 from tradecanary.processors.decision.snapshot import Written, key_of, snapshot
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.sums import shape_problem
-from tradecanary.processors.runtime.decision_recovery import recover
+from tradecanary.processors.runtime.decision_recovery import check_place, command_of, recover
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
 from tradecanary.schemas.decisions import RouterFact
 from tradecanary.schemas.metrics import MetricsBatch
-from tradecanary.schemas.partitioning import partition_of
-from tradecanary.schemas.routing import EVERYWHERE, Command, KillSwitch, RouterStatus
+from tradecanary.schemas.routing import Command, KillSwitch, RouterStatus
 from tradecanary.schemas.topics import (
     COMMANDS,
     DECISION_INPUTS,
@@ -180,25 +180,19 @@ class DecisionTask:
             case METRICS.name:
                 self._take_part(inbox, decode(MetricsBatch, value), batch.offset(index))
             case COMMANDS.name:
-                command = decode(Command, value)
-                self._check_place(command.strategy, batch)
+                command = command_of(self._read_log(), batch.partition.partition, value)
+                other = other_user(command, inbox.state.strategies.values(), inbox.commands)
+                if other:
+                    raise ContractViolation(f"command id {command.id!r} was used for {other!r}")
                 inbox.commands.append(command)
             case _:
                 status = decode(RouterStatus, value)
-                self._check_place(status.strategy, batch)
+                check_place(self._read_log(), batch.partition, status.strategy)
                 inbox.routers.append(RouterFact(status, batch.timestamp_ms(index)))
 
-    def _check_place(self, strategy: str, batch: Batch) -> None:
-        """Elsewhere a second decider would decide on the strategy; `*` is none."""
-        assert self._log is not None, "recover comes before absorb"
-        count = self._log.partitions(batch.partition.topic)
-        right = partition_of(strategy.encode(), count)
-        if right != batch.partition.partition:
-            raise ContractViolation(
-                f"strategy {strategy!r} belongs on partition {right} of {count}"
-            )
-        if strategy == EVERYWHERE:
-            raise ContractViolation("strategy was '*', which is no strategy's name")
+    def _read_log(self) -> Log:
+        assert self._log is not None, "recover comes first"
+        return self._log
 
     def _take_part(self, inbox: _Inbox, part: MetricsBatch, offset: int) -> None:
         for partial in part.partials:
@@ -232,12 +226,11 @@ class DecisionTask:
     def _snapshot(self, inbox: _Inbox, now_us: int) -> list[Emit]:
         if inbox.snapshot_at_us >= 0 and now_us - inbox.snapshot_at_us < SNAPSHOT_US:
             return []
-        assert self._log is not None, "recover comes before flush"
         inbox.snapshot_at_us = now_us
         number = inbox.state.partition
         # the looks after this one, and what they decide, lie at or behind what are the ends now
         positions = self._next_offsets(inbox) | {
-            topic: self._log.end_offset(TopicPartition(topic, number))
+            topic: self._read_log().end_offset(TopicPartition(topic, number))
             for topic in (DECISION_INPUTS.name, DECISIONS.name)
         }
         made = snapshot(inbox.state, positions, inbox.written)

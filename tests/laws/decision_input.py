@@ -37,7 +37,7 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A command; `again`: the last one comes once more. No arguments: those that fit.
+    """A command; `again`: the last one's id comes once more. No arguments: those that fit.
 
     `same` as arguments: those of the strategy's last START, under a new command.
     """

@@ -7,9 +7,11 @@ from itertools import pairwise
 
 from tradecanary.processors.decision.chain import hash_of
 from tradecanary.processors.decision.model import LookEvent, PartitionState, StrategyState
+from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.transitions import CARRYING, ENDED, TRANSITIONS
 from tradecanary.processors.stage import Emit
 from tradecanary.schemas.decisions import Decision, DecisionKind, Look, RolloutStatus
+from tradecanary.schemas.execution import Mode
 from tradecanary.schemas.routing import EVERYWHERE, CellWeights, CommandKind, RoutingWeights
 from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, US_PER_S
 
@@ -17,6 +19,8 @@ _ROWS = {(status, kind, to) for (status, _), (to, kind) in TRANSITIONS.items()}
 _STAYING = {DecisionKind.HOLD, DecisionKind.REISSUE, DecisionKind.KILL, DecisionKind.UNKILL}
 _RISES = {DecisionKind.START, DecisionKind.INCREASE, DecisionKind.PROMOTE}
 _START_FRESH_US = 5 * US_PER_S
+_LEASE_FRESH_US = 15 * US_PER_S
+_IDLE_MODES = tuple(mode for mode in Mode if mode is not Mode.LIVE)
 
 
 class Seen:
@@ -37,10 +41,16 @@ class Seen:
         mine = [effect.record for effect in effects if effect.key == name.encode()]
         self.decisions = [record for record in mine if isinstance(record, Decision)]
         self.weights = [record for record in mine if isinstance(record, RoutingWeights)]
+        first: dict[str, str] = {}
+        for known in before.strategies.values():
+            first |= dict.fromkeys(known.answered, known.strategy)
+        for command in event.commands:
+            first.setdefault(command.id, command.strategy)
         self.commands = [
             command
             for command in event.commands
-            if command.strategy == name and command.id not in self.before.answered
+            if command.strategy == first[command.id] == name
+            and command.id not in self.before.answered
         ]
         kills = [kill for kill in event.kills if kill.strategy in {name, EVERYWHERE}]
         self.is_killed = any(kill.killed for kill in kills)
@@ -71,10 +81,30 @@ def check(
     assert [before.look + 1] == [look.number for look in looks]
     assert after.recorded_at_us >= before.recorded_at_us
     assert before.strategies.keys() <= after.strategies.keys(), "nothing is forgotten"
+    _only_live_moves_weights(states, event, effects)
     for name in after.strategies:
         seen = Seen(name, states, event, effects)
         for law in LAWS:
             law(seen)
+
+
+def _only_live_moves_weights(
+    states: tuple[PartitionState, PartitionState], event: LookEvent, effects: tuple[Emit, ...]
+) -> None:
+    """The same orders once more as SHADOW and as REPLAY: nothing is decided or known otherwise."""
+    before, after = states
+    manifests = tuple(
+        replace(
+            manifest,
+            partials=(
+                *manifest.partials,
+                *(replace(one, mode=mode) for one in manifest.partials for mode in _IDLE_MODES),
+            ),
+        )
+        for manifest in event.manifests
+    )
+    if manifests:
+        assert (after, effects) == step(before, replace(event, manifests=manifests))
 
 
 def _moves_along_the_table(seen: Seen) -> None:
@@ -176,6 +206,23 @@ def _no_rise_on_old_data(seen: Seen) -> None:
         assert flow.data_age_us(seen.states[1].recorded_at_us) <= limit_us
 
 
+def _leases_live_on_what_was_seen(seen: Seen) -> None:
+    """A record that changes nothing renews leases: only at the end of all, on metrics seen to now.
+
+    The end is that of `commands` and `kill-switch`; every partition was caught up in this term.
+    """
+    revisions = [seen.before.revision, *(weights.revision for weights in seen.weights)]
+    if all(low < high for low, high in pairwise(revisions)):
+        return
+    flow = seen.states[1].flow
+    assert seen.event.at_end
+    assert flow is not None
+    assert flow.partitions
+    assert all(known.confirmed for known in flow.partitions.values())
+    now_us = seen.states[1].recorded_at_us
+    assert all(now_us - p.caught_up_at_us < _LEASE_FRESH_US for p in flow.partitions.values())
+
+
 def _an_end_is_an_end(seen: Seen) -> None:
     """After promotion or roll-back nothing moves until the next START."""
     rollout, vector = seen.before.rollout, seen.before.vector
@@ -199,5 +246,6 @@ LAWS = (
     _abort_and_kill_outrank,
     _no_rise_under_a_hold,
     _no_rise_on_old_data,
+    _leases_live_on_what_was_seen,
     _an_end_is_an_end,
 )

@@ -211,7 +211,8 @@ class DecisionMachine(RuleBasedStateMachine):
 
     def _asked(self, ask: Ask) -> Command:
         if ask.again and self.commands:
-            return next(reversed(self.commands.values()))
+            # perhaps to another strategy: looks know it by its id alone
+            return replace(next(reversed(self.commands.values())), strategy=ask.strategy)
         number = len(self.commands)
         arguments = ask.arguments
         if arguments == "same":

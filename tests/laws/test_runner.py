@@ -1,11 +1,20 @@
 """The runner: whatever crashes, and wherever, each record counts exactly once."""
 
 import random
-from collections.abc import Callable
 
 import pytest
 
-from tests.counting import Clock, Counting, copied, fill, new_runner, produced, settle
+from tests.counting import (
+    Clock,
+    Counting,
+    Crash,
+    copied,
+    crash_at,
+    fill,
+    new_runner,
+    produced,
+    settle,
+)
 from tradecanary.processors.runtime.log import (
     Fenced,
     GroupConsumer,
@@ -16,22 +25,6 @@ from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint, Runner
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.topics import EXECUTIONS, KILL_SWITCH
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it is closed or finished."""
-
-
-def _crash_at(point: CrashPoint, visit: int = 1) -> Callable[[CrashPoint], None]:
-    visits = 0
-
-    def crash_point(reached: CrashPoint) -> None:
-        nonlocal visits
-        visits += reached == point
-        if reached == point and visits == visit:
-            raise Crash
-
-    return crash_point
 
 
 def _work_through_a_rebalance(log: MemoryLog, runner: Runner) -> None:
@@ -51,7 +44,7 @@ def test_crash_between_any_two_steps_loses_and_repeats_nothing(
     log = MemoryLog(clock, executions=2)
     fill(log, 40)
     with pytest.raises(Crash):
-        _work_through_a_rebalance(log, new_runner(log, clock, crash_point=_crash_at(point, visit)))
+        _work_through_a_rebalance(log, new_runner(log, clock, crash_point=crash_at(point, visit)))
     clock.us += 7_000_000
     fill(log, 5, 100)
 

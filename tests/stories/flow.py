@@ -82,6 +82,7 @@ class Flow:
     offset: int = 0
     transaction: int = 0
     missing: int = 0
+    bad: int = 0
     fractions: dict[str, float] = field(default_factory=dict)
 
     def manifest(self, vector: Vector | None, cohort_us: int, words: list[str]) -> MetricsBatch:
@@ -91,17 +92,18 @@ class Flow:
             well = self._partials(vector, cohort_us, words)
             partials = (*well, *self._astray(vector, cohort_us, words))
         events = sum(partial.orders for partial in partials)
+        end = self.offset + events + self.bad
         seen = SourceRange(
-            0, self.offset, self.offset + events, events, 0, self.missing, 0, 0, caught_up=True
+            0, self.offset, end, events, 0, self.missing, self.bad, 0, caught_up=True
         )
         top_seq = -1 if "foreign=yes" in words else self.offset
         progress = PublisherProgress(0, "g1", events, top_seq, cohort_us + US_PER_S - 1)
         manifest = MetricsBatch(
             "a", 1, self.transaction, 0, 1, (seen,), (progress,) if events else (), partials
         )
-        self.offset += events
+        self.offset = end
         self.transaction += 1
-        self.missing = 0
+        self.missing = self.bad = 0
         return manifest
 
     def _whole(self, name: str, amount: float) -> int:

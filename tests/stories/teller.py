@@ -16,6 +16,7 @@ A story is a text file, one line a thing:
     again                            the last command comes once more
     renewed yes                      whether leases were renewed since this was last asked
     lose 50                          50 source numbers missing in the next manifest
+    spoil 50                         50 records of the next manifest break the contract
     gap                              the next manifest leaves a hole
     router NAME key=value            a router says something else of itself (versions, breaker)
     -> ROLL_BACK error rate          the next decision: its kind, and words of its reason
@@ -216,6 +217,10 @@ class Teller:
         """Source numbers missing in the next manifest."""
         self.flow.missing = int(words[0])
 
+    def spoil(self, words: list[str]) -> None:
+        """Bad records in the next manifest."""
+        self.flow.bad = int(words[0])
+
     def gap(self, _: list[str]) -> None:
         """The next manifest leaves a hole."""
         self.flow.offset += 7
@@ -247,6 +252,7 @@ _VERBS: dict[str, Callable[[Teller, list[str]], None]] = {
     "flicker": Teller.flicker,
     "again": Teller.again,
     "lose": Teller.lose,
+    "spoil": Teller.spoil,
     "gap": Teller.gap,
     "router": Teller.router,
     "take-over": Teller.take_over,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
+from tradecanary.processors.runtime.decision_recovery import command_of
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
@@ -86,6 +87,6 @@ def commands_of(log: Log, partition: int) -> Iterator[Command]:
     place = TopicPartition(COMMANDS.name, partition)
     for record in log.read(place, log.start_offset(place)):
         try:
-            yield decode(Command, record.value)
+            yield command_of(log, partition, record.value)
         except ContractViolation:
             continue

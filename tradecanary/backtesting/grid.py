@@ -37,6 +37,7 @@ from tradecanary.processors.aggregation.step import (
 )
 from tradecanary.processors.aggregation.step import step as aggregate
 from tradecanary.processors.decision.cohorts import Horizons
+from tradecanary.processors.decision.holds import HoldCode
 from tradecanary.processors.decision.model import LookEvent, PartitionState, Rollout
 from tradecanary.processors.decision.replay import Parts
 from tradecanary.processors.decision.spec import RolloutSpec
@@ -64,7 +65,7 @@ _IDLE_US = 5 * US_PER_S
 _ATTEST_US = US_PER_S
 _EPOCH = 1
 _STARTER, _APPROVER = "backtest", "backtest-approver"
-_WAITS = "approval "
+_WAITS = f"{HoldCode.APPROVAL} "
 
 
 def look_times(event_times: np.ndarray, quiet_us: int) -> Iterator[int]:
