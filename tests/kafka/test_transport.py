@@ -1,97 +1,35 @@
 """Router and publisher on a real Kafka: followed, killed, cut off, and brought back."""
 
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
 
 import tradecanary
 from tests.executions import event
-from tests.kafka.broker import Broker
+from tests.kafka.desk import Desk, connected, router
 from tests.kafka.java import free_port
 from tests.kafka.waiting import wait_until
 from tests.laws.test_vectors import VECTOR, cell
-from tradecanary import ExecutionPublisher, OrderRouter
+from tradecanary import ExecutionPublisher
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import create_topics
-from tradecanary.producers import kafka_transport
-from tradecanary.producers.kafka_reading import recorded_events
 from tradecanary.producers.kafka_settings import client_settings
 from tradecanary.producers.kept import Kept
-from tradecanary.schemas.codec import encode
-from tradecanary.schemas.execution import ExecutionEvent, OrderStatus
-from tradecanary.schemas.partitioning import partition_of
-from tradecanary.schemas.routing import BreakerState, KillSwitch, LeaseState, RoutingWeights
-from tradecanary.schemas.topics import KILL_SWITCH, ROUTING_WEIGHTS
+from tradecanary.schemas.execution import OrderStatus
+from tradecanary.schemas.routing import (
+    BreakerState,
+    LeaseState,
+)
 
 FULL = replace(VECTOR, cells=(cell(10_000),), lease_ms=2_000)
-
-
-class Desk:
-    """The decider's and the operator's side of the topics."""
-
-    def __init__(self, bootstrap_servers: str, prefix: str) -> None:
-        self.prefix = prefix
-        self.settings = {"bootstrap.servers": bootstrap_servers}
-        self._producer = Producer({**self.settings, "linger.ms": 0})
-
-    def write(self, vector: RoutingWeights) -> None:
-        key = vector.strategy.encode()
-        self._producer.produce(self.prefix + ROUTING_WEIGHTS.name, encode(vector), key)
-        self._producer.flush(5)
-
-    def kill(self, *, killed: bool, time_us: int = 0) -> None:
-        record = KillSwitch("momentum", killed, "anna", time_us, "drill")
-        topic, key = self.prefix + KILL_SWITCH.name, b"momentum"
-        self._producer.produce(topic, encode(record), key, timestamp=max(1, time_us // 1_000))
-        self._producer.flush(5)
-
-    def abort(self, vector: RoutingWeights) -> None:
-        producer = Producer({**self.settings, "transactional.id": f"{self.prefix}decider"})
-        producer.init_transactions(10)
-        producer.begin_transaction()
-        topic = self.prefix + ROUTING_WEIGHTS.name
-        producer.produce(topic, encode(vector), vector.strategy.encode())
-        producer.flush(5)
-        producer.abort_transaction()
-
-    def events(self) -> list[ExecutionEvent]:
-        return list(recorded_events(client_settings(None, self.settings), self.prefix))
-
-
-def router(*, horizon_ms: int = 2_000) -> OrderRouter:
-    """Return a router that has both versions."""
-    versions = {"v1": "one", "v2": "two"}
-    return OrderRouter("momentum", versions, "v1", order_horizon_ms=horizon_ms)
-
-
-def made_desk(bootstrap_servers: str, prefix: str) -> Desk:
-    """Make the topics of the table, and return the desk on them."""
-    create_topics(Settings(bootstrap_servers=bootstrap_servers, topic_prefix=prefix))
-    return Desk(bootstrap_servers, prefix)
 
 
 @pytest.fixture
 def desk(bootstrap_servers: str, topic_prefix: str) -> Desk:
     """Give the topics of the table, empty."""
-    return made_desk(bootstrap_servers, topic_prefix)
-
-
-@contextmanager
-def connected(
-    service: OrderRouter, desk: Desk, publisher: ExecutionPublisher | None = None, **kafka: str
-) -> Iterator[ExecutionPublisher]:
-    """Connect for the time of the block."""
-    publisher = publisher or ExecutionPublisher("gateway-7")
-    with tradecanary.connect(
-        service, publisher, kafka={**desk.settings, **kafka}, topic_prefix=desk.prefix
-    ) as connection:
-        assert connection.ready
-        yield publisher
+    create_topics(Settings(bootstrap_servers=bootstrap_servers, topic_prefix=topic_prefix))
+    return Desk(bootstrap_servers, topic_prefix)
 
 
 def test_a_router_follows_and_lapses(desk: Desk) -> None:
@@ -168,11 +106,24 @@ def test_what_is_published_at_the_end_is_sent_before_the_end(desk: Desk) -> None
     assert len(desk.events()) == 2_000
 
 
-def test_without_a_broker_a_service_trades_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clean_stop_leaves_nothing_open(desk: Desk) -> None:
+    """What rests is reported as it stands, and the last status says so."""
+    service = router(horizon_ms=3_600_000)
+    with connected(service, desk):
+        for n in range(20):
+            route = service.route(f"A17-{n}", "A17", "us", "XNAS", order_qty=1.0)
+            if n % 2:
+                route.acknowledged()
+    events = desk.events()
+    statuses = [event.status for event in events]
+    assert (len(events), statuses.count(OrderStatus.WORKING)) == (20, 10)
+    assert statuses.count(OrderStatus.TIMED_OUT) == 10
+    (counts,) = desk.last_status().counts
+    assert (counts.routed, counts.reported, counts.open) == (20, 20, 0)
+
+
+def test_without_a_broker_a_service_trades_on(tmp_path: Path) -> None:
     """connect() gives up waiting, orders get the baseline, closing keeps events in the spool."""
-    monkeypatch.setattr(kafka_transport, "_CLOSE_S", 0.5)
     nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
     service = router()
     publisher = ExecutionPublisher("gateway-7", spool=tmp_path / "spool")
@@ -200,35 +151,3 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert client_settings("b:2", {"security.protocol": "SSL"}) == {
         "bootstrap.servers": "b:2", "security.protocol": "SSL",
     }  # fmt: skip
-
-
-def test_an_outage_loses_nothing_and_keeps_order(
-    own_broker: Broker, topic_prefix: str, tmp_path: Path
-) -> None:
-    """Killed in the middle of traffic: spooled, then sent; readers see no hole and no disorder."""
-    desk = made_desk(own_broker.bootstrap_servers, topic_prefix)
-    publisher = ExecutionPublisher("gateway-7", spool=tmp_path / "spool")
-    service = router()
-    with connected(service, desk, publisher, **{"message.timeout.ms": "1500"}):
-        for n in range(3_000):
-            publisher.publish(event(unit=f"o{n}"))
-        wait_until(lambda: publisher.counters().backlog < 2_000, "some of it is on its way")
-        own_broker.kill()
-        for n in range(3_000, 6_000):
-            publisher.publish(event(unit=f"o{n}"))
-        # the first 3,000 may all have arrived before the end
-        wait_until(lambda: publisher.counters().spooled >= 3_000, "the spool fills")
-        own_broker.start()
-        for n in range(6_000, 6_100):
-            publisher.publish(event(unit=f"o{n}"))
-        wait_until(lambda: publisher.counters().spooled == 0, "the spool is drained")
-    counters = publisher.counters()
-    assert (counters.backlog, counters.spooled, counters.dropped) == (0, 0, 0)
-    numbers: dict[int, list[int]] = defaultdict(list)
-    for one in desk.events():
-        partition = partition_of(one.unit.encode(), 4)
-        if one.source_seq not in numbers[partition]:
-            numbers[partition].append(one.source_seq)
-    assert sum(len(seen) for seen in numbers.values()) == 6_100
-    for seen in numbers.values():
-        assert seen == list(range(len(seen)))

@@ -1,5 +1,6 @@
 """A kill outlives the restart of a gateway also while Kafka is away; an unkill alone ends it."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,26 @@ def test_a_start_without_kafka_obeys_what_was_kept(tmp_path: Path, key: str) -> 
         assert is_killed(service)
         assert service.status().withdrawals[0].cause == "killed by anna: drill"
     assert len(Kept(tmp_path / "spool").kills) == 1
+
+
+def test_a_service_that_hangs_over_its_cancels_can_start_and_end(tmp_path: Path) -> None:
+    """The connection calls it in another thread, and leaves it behind at the end."""
+    killed_before(tmp_path / "spool", "momentum")
+    nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}", "log_level": "0"}
+    told, hangs = threading.Event(), threading.Event()
+
+    def on_withdrawn(_: str) -> None:
+        told.set()
+        hangs.wait(60.0)
+
+    service = OrderRouter("momentum", {"v1": "one"}, "v1", on_withdrawn=on_withdrawn)
+    publisher = ExecutionPublisher("g", spool=tmp_path / "spool")
+    with tradecanary.connect(service, publisher, kafka=nowhere, ready_timeout_s=0.05):
+        assert told.wait(60.0)
+        assert is_killed(service)
+    assert not hangs.is_set()
+    assert [one.acknowledged for one in service.status().withdrawals] == [False]
+    hangs.set()
 
 
 @KEYS
