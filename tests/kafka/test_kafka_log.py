@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError
+from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.bench import KafkaBench
@@ -14,7 +16,8 @@ from tradecanary.processors.runtime import kafka_consumer
 from tradecanary.processors.runtime.kafka_consumer import is_membership
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Aborted, OffsetLost, Unavailable
-from tradecanary.schemas.topics import EXECUTIONS, METRICS
+from tradecanary.processors.stage import TopicPartition
+from tradecanary.schemas.topics import DECISION_STATE, EXECUTIONS, METRICS
 
 
 @pytest.fixture
@@ -29,6 +32,19 @@ def bench(bootstrap_servers: str, topic_prefix: str) -> Iterator[KafkaBench]:
 def test_shared_law(bench: KafkaBench, law: Callable[[Bench], None]) -> None:
     """What tests/log_laws.py says of both logs holds on Kafka."""
     law(bench)
+
+
+def test_a_stage_may_write_more_than_kafkas_own_limit(bench: KafkaBench) -> None:
+    """State that has grown must not keep its stage from starting: there is a margin."""
+    value = random.Random(1).randbytes(6 << 20)  # nothing that could be packed
+    producer = bench.log.producer("writer-0")
+    producer.begin()
+    producer.send(DECISION_STATE.name, b"0/momentum", value, 0)
+    producer.commit()
+    producer.close()
+    place = TopicPartition(DECISION_STATE.name, 0)
+
+    assert [value] == [record.value for record in bench.log.read(place)]
 
 
 def test_ends_are_found_anew_after_doubt(bench: KafkaBench) -> None:
@@ -50,7 +66,7 @@ def test_position_that_expired_stops_the_reader(bench: KafkaBench) -> None:
     for number in range(5):
         bench.append(EXECUTIONS.name, b"k", b"%d" % number, 0)
     admin = AdminClient(bench.connection)
-    place = TopicPartition(bench.prefix + EXECUTIONS.name, 0, 3)
+    place = ClientPartition(bench.prefix + EXECUTIONS.name, 0, 3)
     for future in admin.delete_records([place]).values():
         future.result(timeout=10)
     member = bench.log.consumer("reader", [EXECUTIONS.name])

@@ -57,12 +57,13 @@ def test_changed_count_is_refused(bootstrap_servers: str, topic_prefix: str) -> 
         ("decision-state", "cleanup.policy", "delete"),
         ("executions", "message.timestamp.type", "CreateTime"),
         ("decisions", "retention.ms", "86400000"),
+        ("decision-state", "max.message.bytes", "1048588"),
     ],
 )
 def test_changed_policy_is_refused(
     bootstrap_servers: str, topic_prefix: str, topic: str, setting: str, value: str
 ) -> None:
-    """A topic that would lose state, or lie about time, is named with its setting."""
+    """A topic that would lose or refuse state, or lie about time, is named with its setting."""
     settings = Settings(bootstrap_servers=bootstrap_servers, topic_prefix=topic_prefix)
     create_topics(settings)
     entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
