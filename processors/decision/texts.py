@@ -1,0 +1,10 @@
+"""Texts of people on their way into state and decisions: both must always fit into a record."""
+
+from __future__ import annotations
+
+LONGEST_TEXT = 2_000
+
+
+def kept(text: str) -> str:
+    """Return `text` as it may be written: no half characters, at most 2,000 characters."""
+    return text.encode("utf-8", "backslashreplace").decode()[:LONGEST_TEXT]
