@@ -39,7 +39,10 @@ IDLE_LOOK_US = US_PER_S
 
 @dataclass(slots=True)
 class _Inbox:
-    """What was polled of one partition since its last look."""
+    """What was polled of one partition since its last look.
+
+    `ahead_us`: by how much the recorded time was ahead of this host's clock when it took over.
+    """
 
     state: PartitionState
     positions: dict[str, int]
@@ -55,6 +58,7 @@ class _Inbox:
     snapshot_at_us: int = -1
     written: Written = field(default_factory=dict)
     epoch: int = 0
+    ahead_us: int = 0
 
     def is_due(self, now_us: int) -> bool:
         received = self.manifests or self.commands or self.routers or self.kills
@@ -82,9 +86,13 @@ class DecisionTask:
         assigned: frozenset[TopicPartition],
         committed: Mapping[TopicPartition, int],
         log: Log,
-        now_us: int,  # noqa: ARG002 - recovery reads the log only
+        now_us: int,
     ) -> Mapping[TopicPartition, int]:
-        """Fold snapshots and recorded looks; the epoch rises with this assignment."""
+        """Fold snapshots and recorded looks; the epoch rises with this assignment.
+
+        Where they were recorded by a clock ahead of ours, time goes on from there: until ours had
+        caught up, nothing would be renewed.
+        """
         owned = [sorted(p for topic, p in assigned if topic == name) for name in self.inputs]
         if any(partitions != owned[0] for partitions in owned):
             raise AssertionError(f"a decider must own equal partition sets, was {owned}")
@@ -105,6 +113,7 @@ class DecisionTask:
                 starts,
                 written=dict.fromkeys(found.parts),
                 epoch=found.state.epoch + 1,
+                ahead_us=max(0, found.state.recorded_at_us - now_us),
             )
             positions |= {TopicPartition(topic, number): o for topic, o in starts.items()}
         return positions
@@ -215,7 +224,7 @@ class DecisionTask:
     def _look(self, inbox: _Inbox, now_us: int) -> list[Emit]:
         event = LookEvent(
             epoch=inbox.epoch,
-            recorded_at_us=now_us,
+            recorded_at_us=now_us + inbox.ahead_us,
             manifests=tuple(inbox.manifests),
             commands=tuple(inbox.commands),
             routers=tuple(inbox.routers),

@@ -171,9 +171,24 @@ def _run(
         log.close()
 
 
+_STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""On Linux it goes on while the host sleeps."""
+
+
+def steady_ns() -> int:
+    """Return a time that no step of the host's clock moves."""
+    return time.clock_gettime_ns(_STEADY)
+
+
+_STARTED_NS = time.time_ns() - steady_ns()
+
+
 def clock_us() -> int:
-    """Return the time of this host in microseconds UTC."""
-    return time.time_ns() // 1000
+    """Return the time in microseconds UTC: the host's as of the start, and what passed since.
+
+    So nothing waits for a host's clock that was set back.
+    """
+    return (_STARTED_NS + steady_ns()) // 1000
 
 
 def crash_point_of(environment: Mapping[str, str]) -> Callable[[CrashPoint], None]:
