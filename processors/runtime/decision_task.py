@@ -41,7 +41,9 @@ IDLE_LOOK_US = US_PER_S
 class _Inbox:
     """What was polled of one partition since its last look.
 
-    `ahead_us`: by how much the recorded time was ahead of this host's clock when it took over.
+    `commands_at_end`: as of the last poll. `metrics_read`: once, since they flow all the time; that
+    they go on flowing is asked of the data's age. `ahead_us`: by how much the recorded time was
+    ahead of this host's clock when it took over.
     """
 
     state: PartitionState
@@ -78,7 +80,7 @@ class DecisionTask:
         self._inboxes: dict[int, _Inbox] = {}
         self._dead: list[Emit] = []
         self._kills: dict[str, KillSwitch] = {}
-        self._kills_at_end = False
+        self._kills_are_known = self._kills_at_end = False
         self._log: Log | None = None
 
     def recover(
@@ -97,7 +99,8 @@ class DecisionTask:
         if any(partitions != owned[0] for partitions in owned):
             raise AssertionError(f"a decider must own equal partition sets, was {owned}")
         self._inboxes, self._dead, self._log = {}, [], log
-        self._kills, self._kills_at_end = {}, False
+        self._kills = {}
+        self._kills_are_known = self._kills_at_end = False
         positions: dict[TopicPartition, int] = {}
         for number in owned[0]:
             found = recover(log, number)
@@ -122,19 +125,15 @@ class DecisionTask:
         """Take records into the inboxes of their partitions."""
         for batch in polled.batches:
             inbox = self._inboxes[batch.partition.partition]
-            if batch.partition.topic == COMMANDS.name:
-                inbox.commands_at_end = False
             for index in range(len(batch.values)):
                 try:
                     self._take(inbox, batch, index)
                 except ContractViolation as broken:
                     self._dead.append(dead_letter(self.name, batch, index, str(broken)))
             inbox.positions[batch.partition.topic] = batch.last_offset + 1
-        for topic, number in polled.ends:
-            if topic == COMMANDS.name:
-                self._inboxes[number].commands_at_end = True
-            if topic == METRICS.name:
-                self._inboxes[number].metrics_read = True
+        for number, inbox in self._inboxes.items():
+            inbox.commands_at_end = TopicPartition(COMMANDS.name, number) in polled.ends
+            inbox.metrics_read |= TopicPartition(METRICS.name, number) in polled.ends
 
     def absorb_side(self, records: Sequence[LogRecord], at_end: bool, now_us: int) -> None:  # noqa: ARG002, FBT001
         """Take kill-switch records: first what holds now, then every change, in order."""
@@ -144,11 +143,12 @@ class DecisionTask:
             except ContractViolation:
                 continue  # a kill that cannot be read must not stop the reader; routers report it
             self._kills[kill.strategy] = kill
-            if self._kills_at_end:
+            if self._kills_are_known:
                 for inbox in self._inboxes.values():
                     inbox.kills.append(kill)
-        if at_end and not self._kills_at_end:
-            self._kills_at_end = True
+        self._kills_at_end = at_end
+        if at_end and not self._kills_are_known:
+            self._kills_are_known = True
             for inbox in self._inboxes.values():
                 known = inbox.state.kills
                 inbox.kills += [k for name, k in self._kills.items() if known.get(name) != k]

@@ -25,6 +25,9 @@ SPARE_S = 2.0
 """How much longer than its own limit a call may take before it is left behind."""
 _CLOSE_S = 10.0
 
+AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+"""What a client tells when a broker cannot be reached: what it knew may be old."""
+
 COMMON: Mapping[str, Any] = {
     "client.id": "tradecanary",
     "reconnect.backoff.max.ms": 1000,  # 10 s by default: longer than a session

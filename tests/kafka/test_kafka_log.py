@@ -17,7 +17,7 @@ from tradecanary.processors.runtime.kafka_consumer import is_membership
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Aborted, OffsetLost, Unavailable
 from tradecanary.processors.stage import TopicPartition
-from tradecanary.schemas.topics import DECISION_STATE, EXECUTIONS, METRICS
+from tradecanary.schemas.topics import DECISION_STATE, EXECUTIONS, KILL_SWITCH, METRICS
 
 
 @pytest.fixture
@@ -59,6 +59,19 @@ def test_ends_are_found_anew_after_doubt(bench: KafkaBench) -> None:
 
     await_ends(member, assigned)
     member.close()
+
+
+def test_a_tail_finds_its_ends_anew_after_doubt(bench: KafkaBench) -> None:
+    """As long as nobody has answered again, a kill may lie there unread."""
+    bench.append(KILL_SWITCH.name, b"*", b"on", 0)
+    tail = bench.log.tail([KILL_SWITCH.name])
+    until(lambda: tail.poll(0.1), tail.at_end, "the end")
+    tail._on_error(KafkaError(KafkaError._TRANSPORT))
+    tail.poll(0.0)
+    assert not tail.at_end()
+
+    until(lambda: tail.poll(0.1), tail.at_end, "the end again")
+    tail.close()
 
 
 def test_position_that_expired_stops_the_reader(bench: KafkaBench) -> None:
