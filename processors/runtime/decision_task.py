@@ -1,13 +1,14 @@
 """The decision stage under the runner: looks from what was polled, snapshots, recovery.
 
-Each transaction is one look per owned partition. It carries the positions of all owned partitions
-and what changed of their state every 10 s; the looks in between are folded again at a restart.
+Each transaction is one look per owned partition (more only when the statuses of routers would not
+fit into its record). It carries the positions of all owned partitions and what changed of their
+state every 10 s; the looks in between are folded again at a restart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tradecanary.processors.dead_letters import dead_letter
 from tradecanary.processors.decision.model import LookEvent, PartitionState
@@ -15,8 +16,10 @@ from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
 from tradecanary.processors.decision.snapshot import Written, key_of, snapshot
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.sums import shape_problem
+from tradecanary.processors.decision.texts import kept
 from tradecanary.processors.runtime.decision_recovery import recover
 from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.runtime.router_facts import RouterFacts
 from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
 from tradecanary.schemas.decisions import RouterFact
@@ -35,6 +38,8 @@ from tradecanary.schemas.units import US_PER_S
 
 SNAPSHOT_US = 10 * US_PER_S
 IDLE_LOOK_US = US_PER_S
+LONGEST_NAME = 200
+"""Of a strategy or a command's id: each look, decision and part of state repeats it."""
 
 
 @dataclass(slots=True)
@@ -50,7 +55,7 @@ class _Inbox:
     positions: dict[str, int]
     manifests: list[MetricsBatch] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
-    routers: list[RouterFact] = field(default_factory=list)
+    routers: RouterFacts = field(default_factory=RouterFacts)
     kills: list[KillSwitch] = field(default_factory=list)
     parts: Parts = field(default_factory=Parts)
     part_offsets: dict[ManifestName, int] = field(default_factory=dict)
@@ -142,6 +147,7 @@ class DecisionTask:
                 kill = decode(KillSwitch, record.value)
             except ContractViolation:
                 continue  # a kill that cannot be read must not stop the reader; routers report it
+            kill = replace(kill, actor=kept(kill.actor), reason=kept(kill.reason))
             self._kills[kill.strategy] = kill
             if self._kills_are_known:
                 for inbox in self._inboxes.values():
@@ -162,6 +168,9 @@ class DecisionTask:
         self._dead = []
         for inbox in inboxes:
             emits += self._look(inbox, now_us)
+            while inbox.routers:  # those that did not fit into the record of one look
+                emits += self._look(inbox, now_us)
+            emits += self._snapshot(inbox, now_us)
         return emits
 
     def positions(self) -> Mapping[TopicPartition, int]:
@@ -190,11 +199,15 @@ class DecisionTask:
             case COMMANDS.name:
                 command = decode(Command, value)
                 self._check_place(command.strategy, batch)
+                if len(command.id) > LONGEST_NAME:
+                    raise ContractViolation(
+                        f"id was {len(command.id)} characters long, at most {LONGEST_NAME} are read"
+                    )
                 inbox.commands.append(command)
             case _:
                 status = decode(RouterStatus, value)
                 self._check_place(status.strategy, batch)
-                inbox.routers.append(RouterFact(status, batch.timestamp_ms(index)))
+                inbox.routers.add(RouterFact(status, batch.timestamp_ms(index)), len(value or b""))
 
     def _check_place(self, strategy: str, batch: Batch) -> None:
         """Elsewhere a second decider would decide on the strategy; `*` is none."""
@@ -204,6 +217,10 @@ class DecisionTask:
         if right != batch.partition.partition:
             raise ContractViolation(
                 f"strategy {strategy!r} belongs on partition {right} of {count}"
+            )
+        if len(strategy) > LONGEST_NAME:
+            raise ContractViolation(
+                f"strategy was {len(strategy)} characters long, at most {LONGEST_NAME} are read"
             )
         if strategy == EVERYWHERE:
             raise ContractViolation("strategy was '*', which is no strategy's name")
@@ -221,21 +238,21 @@ class DecisionTask:
         waiting = inbox.parts.waiting
         inbox.part_offsets = {n: at for n, at in inbox.part_offsets.items() if n in waiting}
 
-    def _look(self, inbox: _Inbox, now_us: int) -> list[Emit]:
+    def _look(self, inbox: _Inbox, now_us: int) -> tuple[Emit, ...]:
         event = LookEvent(
             epoch=inbox.epoch,
             recorded_at_us=now_us + inbox.ahead_us,
             manifests=tuple(inbox.manifests),
             commands=tuple(inbox.commands),
-            routers=tuple(inbox.routers),
+            routers=inbox.routers.take(),
             kills=tuple(inbox.kills),
             at_end=inbox.commands_at_end and inbox.metrics_read and self._kills_at_end,
         )
         inbox.state, effects = step(inbox.state, event)
-        for received in (inbox.manifests, inbox.commands, inbox.routers, inbox.kills):
+        for received in (inbox.manifests, inbox.commands, inbox.kills):
             received.clear()
         inbox.looked_at_us = now_us
-        return [*effects, *self._snapshot(inbox, now_us)]
+        return effects
 
     def _snapshot(self, inbox: _Inbox, now_us: int) -> list[Emit]:
         if inbox.snapshot_at_us >= 0 and now_us - inbox.snapshot_at_us < SNAPSHOT_US:
