@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from tests.alerted import (
     HANG,
     T0_US,
+    WAIT_S,
     Answer,
     Receiver,
     alerts_of,
@@ -69,9 +72,7 @@ def _deliver(
     http = AlertHttp(
         sender, stopping=stopping or threading.Event(), failed=problems.append, back_off=FAST
     )
-    found = http.deliver(_pending(sender=name), again=again, now_us=now_us)
-    http.close()
-    return found
+    return http.deliver(_pending(sender=name), again=again, now_us=now_us)
 
 
 def test_a_webhook_gets_the_alert_its_name_and_the_token(
@@ -132,7 +133,6 @@ def test_retry_after_is_obeyed(receiver: Receiver, problems: list[str]) -> None:
         back_off=FAST,
     )
     found = http.deliver(_pending(), again=False, now_us=T0_US)
-    http.close()
 
     assert Finished(SENT, 4, "") == found
     assert 0.3 == waits.waited_s[0]
@@ -160,7 +160,6 @@ def test_back_off_doubles_up_to_its_limit(receiver: Receiver, problems: list[str
     sender = _routes(receiver, "deadline_s: 600").senders["risk"]
     http = AlertHttp(sender, stopping=waits, failed=problems.append)
     found = http.deliver(_pending(), again=False, now_us=T0_US)
-    http.close()
 
     assert Finished(SENT, 8, "") == found
     assert [1, 2, 4, 8, 16, 30, 30] == waits.waited_s
@@ -175,7 +174,48 @@ def test_a_receiver_that_hangs_is_left_and_asked_again(
 
     assert Finished(SENT, 2, "") == found
     assert 1 == len(problems)
-    assert problems[0].startswith("ReadTimeout")
+    assert ["no whole answer within 1.5 s"] == problems
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 500 Broken\r\nContent-Length: 1000000\r\n\r\n"],
+)
+def test_a_receiver_that_drips_holds_nobody(problems: list[str], beginning: bytes) -> None:
+    """Each line of the answer is in time, its end never comes: the connection is cut."""
+    cut = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            taken, _ = server.accept()
+            with taken, suppress(OSError):
+                taken.sendall(beginning)
+                taken.settimeout(0.05)
+                while True:
+                    taken.sendall(b"X-More: a\r\n")
+                    with suppress(TimeoutError):
+                        while taken.recv(65_536):
+                            pass
+                        break
+            cut.set()
+
+        dripping = threading.Thread(target=drip, daemon=True)
+        dripping.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        sender = f"{{kind: webhook, url: '{url}', timeout_s: 0.5, deadline_s: 0}}"
+        found = _deliver(routes_to(risk=sender), problems)
+        assert cut.wait(WAIT_S)
+        dripping.join()
+
+    assert Finished(GIVEN_UP, 1, "no whole answer within 0.5 s") == found
+
+
+def test_of_a_long_answer_the_beginning_is_read(receiver: Receiver, problems: list[str]) -> None:
+    """What is told of it is short, and what it costs too."""
+    receiver.plan = [Answer(400, body="no " * 1_000_000)]
+    found = _deliver(_routes(receiver), problems)
+
+    assert Finished(GIVEN_UP, 1, f"HTTP 400: {('no ' * 100)[:200]}") == found
 
 
 def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -> None:

@@ -118,12 +118,12 @@ def test_an_outage_of_the_decider_leaves_one_status_a_router() -> None:
 
 def test_a_look_ends_where_its_record_would_be_too_large() -> None:
     """More routers than fit: the next look goes on with them, and nothing is read twice."""
-    waiting = [_status(router, 0, 36) for router in range(1_000)]
+    waiting = [_status(router, 0, 36) for router in range(700)]
     halt = Command("c1", "momentum", "ana", NOW_US, CommandKind.HALT, "", "now")
     task, looks = _decided(*waiting, command=halt)
 
     assert waiting == [fact.status for look in looks for fact in look.routers]
-    assert 1_000 == len(task.states()[0].strategies["momentum"].routers)
+    assert 700 == len(task.states()[0].strategies["momentum"].routers)
     assert [("c1",)] == [look.commands for look in looks if look.commands]
     assert [*range(1, len(looks) + 1)] == [look.number for look in looks]
     assert len([look for look in looks if look.routers]) > 2
