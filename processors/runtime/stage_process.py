@@ -161,14 +161,29 @@ def _run(
     )
     try:
         with _rare_garbage_collection() as collect:
-            while not stopping.is_set():
-                runner.step()
-                collect()
+            step_until(stopping, runner, beat, collect)
         wind_down()
         runner.finish()
     finally:
         runner.close()
         log.close()
+
+
+def step_until(
+    stopping: threading.Event,
+    runner: Runner,
+    beat: Callable[[], None],
+    collect: Callable[[], None] = lambda: None,
+) -> None:
+    """Step until told to stop; each step that comes back is a beat, one that failed too.
+
+    While the brokers are away a step may end before it fetches anything: how long that may go on is
+    the runner's deadline, and no matter of standing still.
+    """
+    while not stopping.is_set():
+        runner.step()
+        beat()
+        collect()
 
 
 _STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,7 +13,6 @@ import pytest
 from tests.alerted import (
     HANG,
     T0_US,
-    WAIT_S,
     Answer,
     Receiver,
     alerts_of,
@@ -175,47 +172,6 @@ def test_a_receiver_that_hangs_is_left_and_asked_again(
     assert Finished(SENT, 2, "") == found
     assert 1 == len(problems)
     assert ["no whole answer within 1.5 s"] == problems
-
-
-@pytest.mark.parametrize(
-    "beginning",
-    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 500 Broken\r\nContent-Length: 1000000\r\n\r\n"],
-)
-def test_a_receiver_that_drips_holds_nobody(problems: list[str], beginning: bytes) -> None:
-    """Each line of the answer is in time, its end never comes: the connection is cut."""
-    cut = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def drip() -> None:
-            taken, _ = server.accept()
-            with taken, suppress(OSError):
-                taken.sendall(beginning)
-                taken.settimeout(0.05)
-                while True:
-                    taken.sendall(b"X-More: a\r\n")
-                    with suppress(TimeoutError):
-                        while taken.recv(65_536):
-                            pass
-                        break
-            cut.set()
-
-        dripping = threading.Thread(target=drip, daemon=True)
-        dripping.start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        sender = f"{{kind: webhook, url: '{url}', timeout_s: 0.5, deadline_s: 0}}"
-        found = _deliver(routes_to(risk=sender), problems)
-        assert cut.wait(WAIT_S)
-        dripping.join()
-
-    assert Finished(GIVEN_UP, 1, "no whole answer within 0.5 s") == found
-
-
-def test_of_a_long_answer_the_beginning_is_read(receiver: Receiver, problems: list[str]) -> None:
-    """What is told of it is short, and what it costs too."""
-    receiver.plan = [Answer(400, body="no " * 1_000_000)]
-    found = _deliver(_routes(receiver), problems)
-
-    assert Finished(GIVEN_UP, 1, f"HTTP 400: {('no ' * 100)[:200]}") == found
 
 
 def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -> None:
