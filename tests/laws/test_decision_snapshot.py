@@ -20,7 +20,9 @@ from tradecanary.processors.runtime.decision_recovery import parts_from
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import DecisionSnapshot
+from tradecanary.schemas.routing import RevisionCounts
 from tradecanary.schemas.topics import DECISION_STATE
+from tradecanary.schemas.units import CANARY
 
 POSITIONS = {"metrics": 7}
 RECORD_BYTES = 512 << 10
@@ -84,7 +86,7 @@ def test_restored_is_the_state_and_nothing_is_written_twice(
             log.taken_over()
         before = dict(log.newest)
         written = log.write(teller.state)
-        assert {"past", "phase", "active", "cohort", "sums"} == {
+        assert {"past", "phase", "active", "cohort", "sums", "routers"} == {
             part.split("/")[1] for part in log.newest if "/" in part
         }
         assert log.restored() == teller.state
@@ -147,7 +149,22 @@ def test_no_mark_out_horizon_is_too_long_for_a_record() -> None:
     assert {"*"} == log.write(state)
 
 
-def test_cohorts_in_the_strategys_own_part_are_restored() -> None:
+def test_a_large_fleet_is_cut() -> None:
+    """A thousand routers that each say what they did under 36 revisions."""
+    teller, log = Teller(), Compacted()
+    teller.tell(_BEGINNING)
+    strategy = teller.state.strategies["momentum"]
+    (seen,) = strategy.routers.values()
+    counts = tuple(RevisionCounts(n, CANARY, 1 << 40, 1 << 40, 1 << 20) for n in range(72))
+    full = replace(seen, status=replace(seen.status, counts=counts))
+    strategy.routers.update({f"g{number}/1": full for number in range(1_000)})
+    log.write(teller.state)
+
+    assert log.restored() == teller.state
+    assert {"*"} == log.write(teller.state)
+
+
+def test_cohorts_and_routers_in_the_strategys_own_part_are_restored() -> None:
     """As versions of before wrote them; the next snapshot moves them into parts of their own."""
     state, log = _waiting_for_pnl(3), Compacted()
     log.write(state)
@@ -156,12 +173,14 @@ def test_cohorts_in_the_strategys_own_part_are_restored() -> None:
     for name in [one for one in log.newest if one.startswith("momentum/sums/")]:
         cohort = json.loads(_payload(log.newest.pop(name)))
         payload["rollout"]["pending"][f"{cohort['cohort_us']}/{cohort['revision']}"] = cohort
+    payload["routers"] = json.loads(_payload(log.newest.pop("momentum/routers/0")))
     log.newest["momentum"] = encode(replace(own, payload=json.dumps(payload).encode()))
     log.taken_over()
 
     assert log.restored() == state
-    assert "momentum/sums/0/1" in log.write(state)
-    assert {} == json.loads(_payload(log.newest["momentum"]))["rollout"]["pending"]
+    assert {"momentum/sums/0/1", "momentum/routers/0"} <= log.write(state)
+    now = json.loads(_payload(log.newest["momentum"]))
+    assert ({}, {}) == (now["rollout"]["pending"], now["routers"])
     assert log.restored() == state
 
 
