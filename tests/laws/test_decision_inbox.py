@@ -126,7 +126,7 @@ def test_a_look_ends_where_its_record_would_be_too_large() -> None:
     assert 700 == len(task.states()[0].strategies["momentum"].routers)
     assert [("c1",)] == [look.commands for look in looks if look.commands]
     assert [*range(1, len(looks) + 1)] == [look.number for look in looks]
-    assert len([look for look in looks if look.routers]) > 2
+    assert len([look for look in looks if look.routers]) > 1
 
 
 _LIVES = st.tuples(st.integers(1, 2), st.integers(1, 2))
