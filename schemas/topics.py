@@ -18,6 +18,12 @@ from tradecanary.schemas.metrics import AggregationSnapshot, MetricsBatch
 from tradecanary.schemas.routing import Command, KillSwitch, RouterStatus, RoutingWeights
 
 _DAY_MS = 86_400_000
+LARGEST_RECORD_BYTES = 8 << 20
+"""What topics of stages take in one record: theirs are cut at 512 KiB, so this is a margin.
+
+Kafka's own limit of 1 MiB would be no more than twice the cut; hosted Kafkas allow 8 MiB.
+"""
+_STAGES = frozenset({"aggregation", "decision", "alerting", "any stage"})
 
 
 class Sizing(StrEnum):
@@ -42,6 +48,11 @@ class Topic:
     writers: tuple[str, ...]
     readers: tuple[str, ...]
 
+    @property
+    def largest_record_bytes(self) -> int | None:
+        """What a record may take; None: the broker's own limit."""
+        return None if _STAGES.isdisjoint(self.writers) else LARGEST_RECORD_BYTES
+
     def config(self) -> dict[str, str]:
         """Return the broker's topic settings; compaction as in kafka.md 4.1."""
         settings = {
@@ -49,6 +60,8 @@ class Topic:
             "message.timestamp.type": "LogAppendTime" if self.append_time else "CreateTime",
             "compression.type": "producer",
         }
+        if self.largest_record_bytes is not None:
+            settings["max.message.bytes"] = str(self.largest_record_bytes)
         if self.compacted:
             settings |= {
                 "segment.ms": "3600000",

@@ -64,7 +64,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The partition was read to its end."""
+    """The partition is read to its end, as of this poll."""
 
     partition: int
     now_us: int
@@ -88,13 +88,11 @@ class Cursor:
     next_offset: int
     bad: int = 0
     skipped: int = 0
-    at_end: bool = False
     end_us: int | None = None
 
     def caught_up(self, now_us: int) -> bool:
-        """Return whether the end was met and nothing came since, or it was within 1 s."""
-        recent = self.end_us is not None and now_us - self.end_us <= CAUGHT_UP_US
-        return self.at_end or recent
+        """Return whether it was at its end within 1 s: every poll says so anew while it is."""
+        return self.end_us is not None and now_us - self.end_us <= CAUGHT_UP_US
 
     def take_range(self, partition: int, tally: Tally, now_us: int) -> SourceRange:
         """Return what was read since the last range, and begin the next one."""
@@ -144,8 +142,7 @@ def step(state: Aggregation, event: Event) -> tuple[Aggregation, tuple[Emit, ...
         case Records(partition, batch):
             _count(state, partition, batch)
         case End(partition, now_us):
-            cursor = state.cursors[partition]
-            cursor.at_end, cursor.end_us = True, now_us
+            state.cursors[partition].end_us = now_us
         case Flush(now_us):
             return state, _flush(state, now_us)
         case Rescan(partition, batch):
@@ -171,7 +168,6 @@ def _count(state: Aggregation, partition: int, batch: Batch) -> None:
     next_offset = batch.last_offset + 1
     cursor.skipped += next_offset - cursor.next_offset - len(batch.values)
     cursor.next_offset = next_offset
-    cursor.at_end = False
     for record in state.fold.add(partition, batch, summed=True):
         cursor.bad += 1
         state.letters.append(_letter(batch, record.index, record.reason))

@@ -26,8 +26,6 @@ from tradecanary.schemas.topics import DECISIONS, ROUTING_WEIGHTS
 from tradecanary.schemas.units import CANARY, STABLE
 
 LEASE_MS = 10_000
-LONGEST_TEXT = 2_000
-"""What people write is cut here: a decision must always fit into a record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from tradecanary.processors.decision.chain import LONGEST_TEXT, At, Cause, Changed, record
+from tradecanary.processors.decision.chain import At, Cause, Changed, record
 from tradecanary.processors.decision.model import Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, reissue
 from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.routers import attest_problem, heard
 from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments, read_spec
+from tradecanary.processors.decision.texts import kept
 from tradecanary.processors.decision.transitions import ENDED, NO_CANARY, Trigger
 from tradecanary.schemas.decisions import DecisionKind, RolloutStatus
 from tradecanary.schemas.routing import Command, CommandKind
@@ -56,10 +57,10 @@ def obey(strategy: StrategyState, command: Command, at: At) -> Changed:
     if command.id in strategy.answered:
         return strategy, ()
     strategy = replace(strategy, answered=(*strategy.answered, command.id)[-_ANSWERED:])
-    actor, reason = command.actor[:LONGEST_TEXT], command.reason[:LONGEST_TEXT]
+    command = replace(command, actor=kept(command.actor), reason=kept(command.reason))
     cause = Cause(
-        reason=f"{command.kind.value} by {actor}: {reason}",
-        actor=actor,
+        reason=f"{command.kind.value} by {command.actor}: {command.reason}",
+        actor=command.actor,
         command_id=command.id,
     )
     return _HANDLERS[command.kind](strategy, command, cause, at)
@@ -183,7 +184,7 @@ def _approve(strategy: StrategyState, command: Command, cause: Cause, at: At) ->
     if command.actor == rollout.starter:
         why = f"{command.actor} started the rollout: another person must approve"
         return refused(strategy, cause, at, why)
-    gate = str(_arguments(command).get("gate") or next_gate(rollout))
+    gate = _argument(command, "gate") or next_gate(rollout)
     if gate not in gates(rollout):
         known = ", ".join(sorted(gates(rollout))) or "none"
         return refused(strategy, cause, at, f"no gate is called {gate!r}; gates: {known}")
@@ -216,7 +217,7 @@ def next_gate(rollout: Rollout) -> str:
 
 
 def _freeze(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
-    owner = str(_arguments(command).get("owner") or "")[:LONGEST_TEXT]
+    owner = _argument(command, "owner")
     whose = f" for {owner}" if owner else ""
     frozen = f"frozen by {command.actor}{whose}: {command.reason}"
     return record(replace(strategy, frozen=frozen), DecisionKind.HOLD, cause, at)
@@ -234,12 +235,14 @@ def _rearm(strategy: StrategyState, _: Command, cause: Cause, at: At) -> Changed
     return reissue(replace(strategy, rearm=strategy.rearm + 1), cause, at)
 
 
-def _arguments(command: Command) -> Mapping[str, object]:
+def _argument(command: Command, name: str) -> str:
+    """Return what the command says of `name`, an empty text when it says nothing readable."""
     try:
         found = json.loads(command.arguments or "{}")
+        given = found.get(name) if isinstance(found, dict) else None
+        return kept(str(given or ""))
     except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return ""
 
 
 _HANDLERS: Mapping[CommandKind, Callable[[StrategyState, Command, Cause, At], Changed]] = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tradecanary.processors.decision.chain import LONGEST_TEXT, At, Cause, Changed, record
+from tradecanary.processors.decision.chain import At, Cause, Changed, record
 from tradecanary.processors.decision.model import StrategyState
 from tradecanary.processors.decision.moves import apply
+from tradecanary.processors.decision.texts import kept
 from tradecanary.processors.decision.transitions import NO_CANARY, Trigger
 from tradecanary.processors.stage import Emit
 from tradecanary.schemas.decisions import DecisionKind
@@ -47,7 +48,7 @@ def _switch(strategy: StrategyState, kill: KillSwitch, at: At) -> Changed:
         else (Trigger.UNKILL, DecisionKind.UNKILL)
     )
     verb = "killed" if strategy.killed else "unkilled"
-    actor, reason = kill.actor[:LONGEST_TEXT], kill.reason[:LONGEST_TEXT]
+    actor, reason = kept(kill.actor), kept(kill.reason)
     cause = Cause(f"{verb} by {actor}: {reason}", actor=actor)
     changed = apply(strategy, trigger, cause, at)
     if changed is not None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
+from typing_extensions import override
 
 from tradecanary.processors.decision.judge_settings import JudgeSettings, Sequential
 from tradecanary.processors.decision.ramps import RAMPS
@@ -78,7 +79,7 @@ class Approvals(Frozen):
     """Where another person than the starter must approve; always the last gate."""
 
     start: bool = False
-    phases: tuple[str, ...] = ()
+    phases: tuple[Name, ...] = Field(default=(), max_length=100)
     promotion: bool = False
 
 
@@ -151,8 +152,8 @@ def read_policy(text: str, origin: str) -> Policy:
 def validated(model: type[Any], text: str, origin: str) -> Any:  # noqa: ANN401 - a `model`
     """Return the `model` that YAML `text` describes; raise PolicyProblem, a line a field."""
     try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as broken:
+        data = yaml.load(text, _Loader)  # noqa: S506 - it is a SafeLoader
+    except Exception as broken:  # bad tags raise IndexError, KeyError, AttributeError and others
         raise PolicyProblem(f"{origin}: not YAML: {_short(str(broken))}") from broken
     if not isinstance(data, dict):
         raise PolicyProblem(f"{origin}: was {type(data).__name__}, a table of fields is needed")
@@ -163,6 +164,19 @@ def validated(model: type[Any], text: str, origin: str) -> Any:  # noqa: ANN401 
         raise PolicyProblem(f"{origin} cannot be used:\n" + "\n".join(lines)) from invalid
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, but for integers that Python refuses to write out in an error."""
+
+    @override
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value: int = super().construct_yaml_int(node)
+        if value.bit_length() > _MOST_BITS:
+            raise ValueError(f"an integer of {value.bit_length()} bits")
+        return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_MOST_BITS = 4096
 _MOST_LINES = 20
 _LONGEST_TEXT = 500
 

@@ -47,6 +47,17 @@ def _seen(old: RouterSeen | None, status: RouterStatus, now_us: int) -> RouterSe
     return RouterSeen(status, now_us, since_us, old.reissued_lapses)
 
 
+def outdates(newer: RouterStatus, older: RouterStatus) -> bool:
+    """Return whether `take_in` of both, one look's and one incarnation's, is that of `newer` alone.
+
+    All counts are sums since the incarnation began. Only since when it is LAPSED is not in the
+    newest: a lapse ends with any other status in between.
+    """
+    if newer.lease is not LeaseState.LAPSED:
+        return True
+    return older.lease is LeaseState.LAPSED and older.revision == newer.revision
+
+
 def _routed_canary(seen: RouterSeen, strategy: StrategyState) -> bool:
     rollout = strategy.rollout
     return (

@@ -1,9 +1,10 @@
 """The decider's state to bytes and back, in parts: a snapshot writes only those that changed.
 
-Parts are the partition's own (`*`), one a strategy (its name, quoted), and a strategy's sums by
-account in parts of their own (`shards`). All that one snapshot writes, tombstones of parts that are
-gone too, lies in one transaction; what it does not write is the same as before. So the newest
-record of every key, tombstones included, is the state as of the newest look among them.
+Parts are the partition's own (`*`), one a strategy (its name, quoted), and a strategy's cohorts,
+routers and sums by account in parts of their own (`shards`). All that one snapshot writes,
+tombstones of parts that are gone too, lies in one transaction; what it does not write is the same
+as before. So the newest record of every key, tombstones included, is the state as of the newest
+look among them.
 """
 
 from __future__ import annotations

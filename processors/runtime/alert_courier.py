@@ -134,8 +134,6 @@ class Courier:
             with self._changed:
                 self._broken = broken
                 self._changed.notify_all()
-        finally:
-            http.close()
 
     def _deliver(self, desk: _Desk, http: AlertHttp) -> None:
         while True:

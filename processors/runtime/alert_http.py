@@ -24,6 +24,7 @@ from tradecanary.processors.alerting.payloads import (
     webhook_payload,
 )
 from tradecanary.processors.alerting.routes import PagerDuty, Sender, Slack, Webhook
+from tradecanary.processors.runtime.http_attempt import TooSlow, posted
 from tradecanary.schemas.alerts import DeliveryOutcome, PendingDelivery
 
 _OK = range(200, 300)
@@ -106,7 +107,7 @@ class AlertHttp:
         self._stopping = stopping
         self._failed = failed
         self._back_off = back_off
-        self._client = httpx.Client(timeout=sender.timeout_s)
+        self._trusted = httpx.create_ssl_context()  # reading all certificates takes a while
 
     def deliver(self, delivery: PendingDelivery, *, again: bool, now_us: int) -> Finished | None:
         """Return how it ended; None when it was stopped before that: it is still to be done.
@@ -136,10 +137,6 @@ class AlertHttp:
             return Finished(DeliveryOutcome.GIVEN_UP, _attempts(retrying), str(problem))
         return Finished(DeliveryOutcome.SENT, _attempts(retrying), "")
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
     def _attempt(self, delivery: PendingDelivery, *, again: bool) -> None:
         try:
             secrets, url, headers, payload = _request(self._sender, delivery, again=again)
@@ -147,16 +144,18 @@ class AlertHttp:
             raise NotDelivered(str(missing)) from None
         headers["Idempotency-Key"] = delivery.id.encode("ascii", "backslashreplace").decode()
         try:
-            answer = self._client.post(url, json=payload, headers=headers)
+            answer = posted(url, payload, headers, self._trusted, self._sender.timeout_s)
+        except TooSlow as problem:
+            raise NotDelivered(str(problem)) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
             # from None: what the library kept may hold the address
             raise NotDelivered(_hidden(_said(problem), secrets)) from None
-        if answer.status_code in _OK:
+        if answer.status in _OK:
             return
-        text = _hidden(answer.text[:_ANSWER_CHARACTERS], secrets)
-        problem_text = f"HTTP {answer.status_code}: {text}".rstrip(": ")
-        if answer.status_code in _TRIED_AGAIN or answer.status_code in _SERVER_ERRORS:
-            raise NotDelivered(problem_text, _asked_wait_s(answer))
+        text = _hidden(answer.text, secrets)[:_ANSWER_CHARACTERS]
+        problem_text = f"HTTP {answer.status}: {text}".rstrip(": ")
+        if answer.status in _TRIED_AGAIN or answer.status in _SERVER_ERRORS:
+            raise NotDelivered(problem_text, _asked_wait_s(answer.headers))
         raise Refused(problem_text)
 
 
@@ -194,9 +193,9 @@ class _Waits(wait_base):
         return min(max(self._grows(retry_state), asked_s), left_s)
 
 
-def _asked_wait_s(answer: httpx.Response) -> float:
+def _asked_wait_s(headers: httpx.Headers) -> float:
     """Return the seconds of Retry-After (a number or a date), 0 without one; at most 5 minutes."""
-    asked = answer.headers.get("Retry-After", "")
+    asked = headers.get("Retry-After", "")
     try:
         seconds = float(asked)
     except ValueError:

@@ -13,6 +13,7 @@ from tradecanary.processors.decision.model import PartitionState
 from tradecanary.processors.decision.replay import ManifestName, Parts, fold, name_of
 from tradecanary.processors.decision.snapshot import restore
 from tradecanary.processors.decision.step import initial
+from tradecanary.processors.decision.texts import LONGEST_NAME
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import Emit, LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, older_header
@@ -55,6 +56,7 @@ def check_place(log: Log, place: TopicPartition, strategy: str) -> None:
     right = partition_of(strategy.encode(), count)
     if right != place.partition:
         raise ContractViolation(f"strategy {strategy!r} belongs on partition {right} of {count}")
+    _check_length("strategy", strategy)
     if strategy == EVERYWHERE:
         raise ContractViolation("strategy was '*', which is no strategy's name")
 
@@ -63,7 +65,14 @@ def command_of(log: Log, partition: int, value: bytes | None) -> Command:
     """Return the command in a record; raise ContractViolation where the decider heard none."""
     command = decode(Command, value)
     check_place(log, TopicPartition(COMMANDS.name, partition), command.strategy)
+    _check_length("id", command.id)
     return command
+
+
+def _check_length(what: str, name: str) -> None:
+    if len(name) > LONGEST_NAME:
+        text = f"{what} was {len(name)} characters long, at most {LONGEST_NAME} are read"
+        raise ContractViolation(text)
 
 
 def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:

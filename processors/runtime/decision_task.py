@@ -1,13 +1,14 @@
 """The decision stage under the runner: looks from what was polled, snapshots, recovery.
 
-Each transaction is one look per owned partition. It carries the positions of all owned partitions
-and what changed of their state every 10 s; the looks in between are folded again at a restart.
+Each transaction is one look per owned partition (more only when the statuses of routers would not
+fit into its record). It carries the positions of all owned partitions and what changed of their
+state every 10 s; the looks in between are folded again at a restart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tradecanary.processors.dead_letters import dead_letter
 from tradecanary.processors.decision.commands import other_user
@@ -16,8 +17,10 @@ from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
 from tradecanary.processors.decision.snapshot import Written, key_of, snapshot
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.sums import shape_problem
+from tradecanary.processors.decision.texts import kept
 from tradecanary.processors.runtime.decision_recovery import check_place, command_of, recover
 from tradecanary.processors.runtime.log import Log
+from tradecanary.processors.runtime.router_facts import RouterFacts
 from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode
 from tradecanary.schemas.decisions import RouterFact
@@ -40,13 +43,18 @@ IDLE_LOOK_US = US_PER_S
 
 @dataclass(slots=True)
 class _Inbox:
-    """What was polled of one partition since its last look."""
+    """What was polled of one partition since its last look.
+
+    `commands_at_end`: as of the last poll. `metrics_read`: once, since they flow all the time; that
+    they go on flowing is asked of the data's age. `ahead_us`: by how much the recorded time was
+    ahead of this host's clock when it took over.
+    """
 
     state: PartitionState
     positions: dict[str, int]
     manifests: list[MetricsBatch] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
-    routers: list[RouterFact] = field(default_factory=list)
+    routers: RouterFacts = field(default_factory=RouterFacts)
     kills: list[KillSwitch] = field(default_factory=list)
     parts: Parts = field(default_factory=Parts)
     part_offsets: dict[ManifestName, int] = field(default_factory=dict)
@@ -56,6 +64,7 @@ class _Inbox:
     snapshot_at_us: int = -1
     written: Written = field(default_factory=dict)
     epoch: int = 0
+    ahead_us: int = 0
 
     def is_due(self, now_us: int) -> bool:
         received = self.manifests or self.commands or self.routers or self.kills
@@ -75,7 +84,7 @@ class DecisionTask:
         self._inboxes: dict[int, _Inbox] = {}
         self._dead: list[Emit] = []
         self._kills: dict[str, KillSwitch] = {}
-        self._kills_at_end = False
+        self._kills_are_known = self._kills_at_end = False
         self._log: Log | None = None
 
     def recover(
@@ -83,14 +92,19 @@ class DecisionTask:
         assigned: frozenset[TopicPartition],
         committed: Mapping[TopicPartition, int],
         log: Log,
-        now_us: int,  # noqa: ARG002 - recovery reads the log only
+        now_us: int,
     ) -> Mapping[TopicPartition, int]:
-        """Fold snapshots and recorded looks; the epoch rises with this assignment."""
+        """Fold snapshots and recorded looks; the epoch rises with this assignment.
+
+        Where they were recorded by a clock ahead of ours, time goes on from there: until ours had
+        caught up, nothing would be renewed.
+        """
         owned = [sorted(p for topic, p in assigned if topic == name) for name in self.inputs]
         if any(partitions != owned[0] for partitions in owned):
             raise AssertionError(f"a decider must own equal partition sets, was {owned}")
         self._inboxes, self._dead, self._log = {}, [], log
-        self._kills, self._kills_at_end = {}, False
+        self._kills = {}
+        self._kills_are_known = self._kills_at_end = False
         positions: dict[TopicPartition, int] = {}
         for number in owned[0]:
             found = recover(log, number)
@@ -106,6 +120,7 @@ class DecisionTask:
                 starts,
                 written=dict.fromkeys(found.parts),
                 epoch=found.state.epoch + 1,
+                ahead_us=max(0, found.state.recorded_at_us - now_us),
             )
             positions |= {TopicPartition(topic, number): o for topic, o in starts.items()}
         return positions
@@ -114,19 +129,15 @@ class DecisionTask:
         """Take records into the inboxes of their partitions."""
         for batch in polled.batches:
             inbox = self._inboxes[batch.partition.partition]
-            if batch.partition.topic == COMMANDS.name:
-                inbox.commands_at_end = False
             for index in range(len(batch.values)):
                 try:
                     self._take(inbox, batch, index)
                 except ContractViolation as broken:
                     self._dead.append(dead_letter(self.name, batch, index, str(broken)))
             inbox.positions[batch.partition.topic] = batch.last_offset + 1
-        for topic, number in polled.ends:
-            if topic == COMMANDS.name:
-                self._inboxes[number].commands_at_end = True
-            if topic == METRICS.name:
-                self._inboxes[number].metrics_read = True
+        for number, inbox in self._inboxes.items():
+            inbox.commands_at_end = TopicPartition(COMMANDS.name, number) in polled.ends
+            inbox.metrics_read |= TopicPartition(METRICS.name, number) in polled.ends
 
     def absorb_side(self, records: Sequence[LogRecord], at_end: bool, now_us: int) -> None:  # noqa: ARG002, FBT001
         """Take kill-switch records: first what holds now, then every change, in order."""
@@ -135,12 +146,14 @@ class DecisionTask:
                 kill = decode(KillSwitch, record.value)
             except ContractViolation:
                 continue  # a kill that cannot be read must not stop the reader; routers report it
+            kill = replace(kill, actor=kept(kill.actor), reason=kept(kill.reason))
             self._kills[kill.strategy] = kill
-            if self._kills_at_end:
+            if self._kills_are_known:
                 for inbox in self._inboxes.values():
                     inbox.kills.append(kill)
-        if at_end and not self._kills_at_end:
-            self._kills_at_end = True
+        self._kills_at_end = at_end
+        if at_end and not self._kills_are_known:
+            self._kills_are_known = True
             for inbox in self._inboxes.values():
                 known = inbox.state.kills
                 inbox.kills += [k for name, k in self._kills.items() if known.get(name) != k]
@@ -154,6 +167,9 @@ class DecisionTask:
         self._dead = []
         for inbox in inboxes:
             emits += self._look(inbox, now_us)
+            while inbox.routers:  # those that did not fit into the record of one look
+                emits += self._look(inbox, now_us)
+            emits += self._snapshot(inbox, now_us)
         return emits
 
     def positions(self) -> Mapping[TopicPartition, int]:
@@ -188,7 +204,7 @@ class DecisionTask:
             case _:
                 status = decode(RouterStatus, value)
                 check_place(self._read_log(), batch.partition, status.strategy)
-                inbox.routers.append(RouterFact(status, batch.timestamp_ms(index)))
+                inbox.routers.add(RouterFact(status, batch.timestamp_ms(index)), len(value or b""))
 
     def _read_log(self) -> Log:
         assert self._log is not None, "recover comes first"
@@ -207,21 +223,21 @@ class DecisionTask:
         waiting = inbox.parts.waiting
         inbox.part_offsets = {n: at for n, at in inbox.part_offsets.items() if n in waiting}
 
-    def _look(self, inbox: _Inbox, now_us: int) -> list[Emit]:
+    def _look(self, inbox: _Inbox, now_us: int) -> tuple[Emit, ...]:
         event = LookEvent(
             epoch=inbox.epoch,
-            recorded_at_us=now_us,
+            recorded_at_us=now_us + inbox.ahead_us,
             manifests=tuple(inbox.manifests),
             commands=tuple(inbox.commands),
-            routers=tuple(inbox.routers),
+            routers=inbox.routers.take(),
             kills=tuple(inbox.kills),
             at_end=inbox.commands_at_end and inbox.metrics_read and self._kills_at_end,
         )
         inbox.state, effects = step(inbox.state, event)
-        for received in (inbox.manifests, inbox.commands, inbox.routers, inbox.kills):
+        for received in (inbox.manifests, inbox.commands, inbox.kills):
             received.clear()
         inbox.looked_at_us = now_us
-        return [*effects, *self._snapshot(inbox, now_us)]
+        return effects
 
     def _snapshot(self, inbox: _Inbox, now_us: int) -> list[Emit]:
         if inbox.snapshot_at_us >= 0 and now_us - inbox.snapshot_at_us < SNAPSHOT_US:

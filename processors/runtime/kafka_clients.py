@@ -15,6 +15,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 from tradecanary.processors.runtime.deadlines import Overdue, within
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.stage import TopicPartition
+from tradecanary.schemas.topics import LARGEST_RECORD_BYTES
 
 CALL_S = 5.0
 """How long one call to a broker may take before it is made again."""
@@ -23,6 +24,9 @@ DEADLINE_S = 30.0
 SPARE_S = 2.0
 """How much longer than its own limit a call may take before it is left behind."""
 _CLOSE_S = 10.0
+
+AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+"""What a client tells when a broker cannot be reached: what it knew may be old."""
 
 COMMON: Mapping[str, Any] = {
     "client.id": "tradecanary",
@@ -41,8 +45,12 @@ CONSUMER: Mapping[str, Any] = {
     "check.crcs": True,
 }
 READER: Mapping[str, Any] = {"fetch.wait.max.ms": 10}  # a bounded scan waits for its end once
+_FRAMING_BYTES = 64 << 10
+"""What a batch adds to the record in it, and more."""
 PRODUCER: Mapping[str, Any] = {
     **COMMON,
+    # 1,000,000 by default: a record above is refused for ever, and a stage would refuse to start
+    "message.max.bytes": LARGEST_RECORD_BYTES - _FRAMING_BYTES,
     "transaction.timeout.ms": 5000,
     "compression.type": "lz4",
     "linger.ms": 5,

@@ -13,6 +13,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 
 from tradecanary.processors.runtime.deadlines import within
 from tradecanary.processors.runtime.kafka_clients import (
+    AWAY,
     CALL_S,
     Names,
     close_within,
@@ -25,10 +26,7 @@ from tradecanary.processors.stage import Polled, TopicPartition
 
 _METADATA_MAGIC = b"CGMDv2:"
 # The consumer tells of these and goes on by itself; after an eviction a rebalance follows.
-_PASSING = frozenset(
-    {KafkaError._MAX_POLL_EXCEEDED, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001
-)
-_AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+_PASSING = AWAY | {KafkaError._MAX_POLL_EXCEEDED}  # noqa: SLF001 - the client's name
 LINGER_S = 0.005
 """How long a poll collects further records once there are some: a small batch costs as much."""
 
@@ -280,7 +278,7 @@ class KafkaConsumer:
         self._changed = frozenset()
 
     def _on_error(self, error: KafkaError) -> None:
-        self._were_away |= error.code() in _AWAY
+        self._were_away |= error.code() in AWAY
 
 
 def is_membership(metadata: object) -> bool:

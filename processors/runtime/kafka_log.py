@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 
 from tradecanary.processors.runtime.kafka_clients import (
+    AWAY,
     CALL_S,
     CONSUMER,
     CONSUMER_RULES,
@@ -55,26 +56,35 @@ class KafkaTail:
     """Follows every partition of whole topics from the beginning, without a group."""
 
     def __init__(
-        self, client: Consumer, fetcher: Fetcher, places: Sequence[TopicPartition]
+        self,
+        config: Mapping[str, Any],
+        fetcher: Callable[[Consumer], Fetcher],
+        places: Sequence[TopicPartition],
     ) -> None:
-        self._client = client
-        self._fetcher = fetcher
-        self._unread = set(places)
+        self._were_away = False
+        self._client = Consumer({**config, "error_cb": self._on_error})
+        self._fetcher = fetcher(self._client)
+        self._places = frozenset(places)
         self._fetcher.assign(dict.fromkeys(places, OFFSET_BEGINNING))
 
     def poll(self, timeout_s: float) -> tuple[LogRecord, ...]:
         """Return the new records, waiting at most `timeout_s`; raise OffsetLost, Unavailable."""
+        if self._were_away:
+            self._were_away = False
+            self._fetcher.doubt_ends()
         batches = self._fetcher.batches(self._fetcher.fetch(_CHUNK, timeout_s))
-        self._unread -= self._fetcher.ends
         return tuple(record for batch in batches for record in _records(batch))
 
     def at_end(self) -> bool:
-        """Return whether every partition was read to its end once."""
-        return not self._unread
+        """Return whether every partition is read to its end, and no broker was away since."""
+        return self._places <= self._fetcher.ends
 
     def close(self) -> None:
         """Stop following."""
         close_within(self._client.close, "a tail")
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._were_away |= error.code() in AWAY
 
 
 class KafkaLog:
@@ -137,8 +147,7 @@ class KafkaLog:
             for topic in topics
             for index in range(self.partitions(topic))
         ]
-        client = self._new_reader({})
-        return KafkaTail(client, self._fetcher(client), places)
+        return KafkaTail(self._reader_config({}), self._fetcher, places)
 
     def read(
         self, partition: TopicPartition, start: int = 0, end: int | None = None
@@ -202,14 +211,15 @@ class KafkaLog:
     def _fetcher(self, client: Consumer) -> Fetcher:
         return Fetcher(client, self._names, self._linger_s, self._beat)
 
-    def _new_reader(self, settings: Mapping[str, Any]) -> Consumer:
+    def _reader_config(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         group = {"group.id": self._names.outside(READER_GROUP)}
-        return Consumer({**self._consumer_config, **settings, **group})
+        return {**self._consumer_config, **settings, **group}
 
     @contextmanager
     def _reader(self) -> Iterator[Consumer]:
         """Lend a client that reads without a group; making one costs a connection."""
-        reader = self._idle_readers.pop() if self._idle_readers else self._new_reader(READER)
+        idle = self._idle_readers
+        reader = idle.pop() if idle else Consumer(self._reader_config(READER))
         try:
             yield reader
         except (KafkaException, Unavailable) as failure:

@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from tradecanary.processors.runtime.deadlines import Overdue, within
 from tradecanary.processors.runtime.kafka_clients import (
+    AWAY,
     CALL_S,
     DEADLINE_S,
     SPARE_S,
@@ -44,7 +45,6 @@ _OFFSETS_S = 3.0
 """Sending offsets tries again by itself; less than a broker takes to restart (see above)."""
 _BY_KEY = -1  # the client's "unassigned": its partitioner decides
 _TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 - the client's name for it
-_AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
 
 
 class KafkaProducer:
@@ -199,5 +199,5 @@ class KafkaProducer:
         self._doubt = f"{what} had to be tried again after {error.name()}"
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in _AWAY:
+        if error.code() in AWAY:
             self._doubt = f"the connection broke: {error.str()}"

@@ -86,7 +86,7 @@ class Tail(Protocol):
         """Return the new records, waiting at most `timeout_s`."""
 
     def at_end(self) -> bool:
-        """Return whether every partition was read to its end once."""
+        """Return whether every partition is read to its end, as far as is known."""
 
     def close(self) -> None:
         """Stop following."""

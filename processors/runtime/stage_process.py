@@ -163,9 +163,7 @@ def _run(
     )
     try:
         with _rare_garbage_collection() as collect:
-            while not stopping.is_set():
-                runner.step()
-                collect()
+            step_until(stopping, runner, beat, collect)
         wind_down()
         runner.finish()
     finally:
@@ -173,9 +171,41 @@ def _run(
         log.close()
 
 
+def step_until(
+    stopping: threading.Event,
+    runner: Runner,
+    beat: Callable[[], None],
+    collect: Callable[[], None] = lambda: None,
+) -> None:
+    """Step until told to stop; each step that comes back is a beat, one that failed too.
+
+    While the brokers are away a step may end before it fetches anything: how long that may go on is
+    the runner's deadline, and no matter of standing still.
+    """
+    while not stopping.is_set():
+        runner.step()
+        beat()
+        collect()
+
+
+_STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""On Linux it goes on while the host sleeps."""
+
+
+def steady_ns() -> int:
+    """Return a time that no step of the host's clock moves."""
+    return time.clock_gettime_ns(_STEADY)
+
+
+_STARTED_NS = time.time_ns() - steady_ns()
+
+
 def clock_us() -> int:
-    """Return the time of this host in microseconds UTC."""
-    return time.time_ns() // 1000
+    """Return the time in microseconds UTC: the host's as of the start, and what passed since.
+
+    So nothing waits for a host's clock that was set back.
+    """
+    return (_STARTED_NS + steady_ns()) // 1000
 
 
 def crash_point_of(environment: Mapping[str, str]) -> Callable[[CrashPoint], None]:

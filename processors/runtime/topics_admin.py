@@ -68,7 +68,7 @@ def create_topics(settings: Settings) -> tuple[TopicResult, ...]:
 
 
 def check_topics(settings: Settings) -> tuple[TopicResult, ...]:
-    """Return what is wrong with each topic: missing, another partition count or another policy.
+    """Return what is wrong with each topic: missing, another partition count, another policy.
 
     Raises Unavailable when the broker does not answer.
     """
@@ -128,6 +128,12 @@ def _problem(
         return (
             f"topic {name}: retention.ms was {kept_ms}, the table says at least "
             f"{expected['retention.ms']}; raise it with kafka-configs"
+        )
+    needed, taken = topic.largest_record_bytes, int(config.get("max.message.bytes") or 0)
+    if needed is not None and taken < needed:
+        return (
+            f"topic {name}: max.message.bytes was {taken}, the table says at least {needed}; raise "
+            f"it with kafka-configs (--alter --add-config max.message.bytes={needed})"
         )
     return ""
 

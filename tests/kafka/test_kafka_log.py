@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError
+from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.bench import KafkaBench
@@ -15,13 +17,27 @@ from tradecanary.processors.runtime import kafka_consumer
 from tradecanary.processors.runtime.kafka_consumer import is_membership
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Aborted, OffsetLost, Unavailable
-from tradecanary.schemas.topics import EXECUTIONS, METRICS
+from tradecanary.processors.stage import TopicPartition
+from tradecanary.schemas.topics import DECISION_STATE, EXECUTIONS, KILL_SWITCH, METRICS
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_shared_law(bench: KafkaBench, law: Callable[[Bench], None]) -> None:
     """What tests/log_laws.py says of both logs holds on Kafka."""
     law(bench)
+
+
+def test_a_stage_may_write_more_than_kafkas_own_limit(bench: KafkaBench) -> None:
+    """State that has grown must not keep its stage from starting: there is a margin."""
+    value = random.Random(1).randbytes(6 << 20)  # nothing that could be packed
+    producer = bench.log.producer("writer-0")
+    producer.begin()
+    producer.send(DECISION_STATE.name, b"0/momentum", value, 0)
+    producer.commit()
+    producer.close()
+    place = TopicPartition(DECISION_STATE.name, 0)
+
+    assert [value] == [record.value for record in bench.log.read(place)]
 
 
 def test_ends_are_found_anew_after_doubt(bench: KafkaBench) -> None:
@@ -38,12 +54,25 @@ def test_ends_are_found_anew_after_doubt(bench: KafkaBench) -> None:
     member.close()
 
 
+def test_a_tail_finds_its_ends_anew_after_doubt(bench: KafkaBench) -> None:
+    """As long as nobody has answered again, a kill may lie there unread."""
+    bench.append(KILL_SWITCH.name, b"*", b"on", 0)
+    tail = bench.log.tail([KILL_SWITCH.name])
+    wait_until(tail.at_end, "the end", step=lambda: tail.poll(0.1))
+    tail._on_error(KafkaError(KafkaError._TRANSPORT))
+    tail.poll(0.0)
+    assert not tail.at_end()
+
+    wait_until(tail.at_end, "the end again", step=lambda: tail.poll(0.1))
+    tail.close()
+
+
 def test_position_that_expired_stops_the_reader(bench: KafkaBench) -> None:
     """What retention took is not skipped: a person must decide."""
     for number in range(5):
         bench.append(EXECUTIONS.name, b"k", b"%d" % number, 0)
     admin = AdminClient({**bench.connection})
-    place = TopicPartition(bench.prefix + EXECUTIONS.name, 0, 3)
+    place = ClientPartition(bench.prefix + EXECUTIONS.name, 0, 3)
     for future in admin.delete_records([place]).values():
         future.result(timeout=10)
     member = bench.log.consumer("reader", [EXECUTIONS.name])

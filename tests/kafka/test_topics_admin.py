@@ -54,11 +54,12 @@ CHANGED = {
     "decision-state": ("cleanup.policy", "delete"),
     "executions": ("message.timestamp.type", "CreateTime"),
     "decisions": ("retention.ms", "86400000"),
+    "metrics": ("max.message.bytes", "1048588"),
 }
 
 
 def test_changed_policies_are_refused(bootstrap_servers: str, topic_prefix: str) -> None:
-    """A topic that would lose state, or lie about time, is named with its setting."""
+    """A topic that would lose or refuse state, or lie about time, is named with its setting."""
     settings = Settings(bootstrap_servers=bootstrap_servers, topic_prefix=topic_prefix)
     create_topics(settings)
     changes = [

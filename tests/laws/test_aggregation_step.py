@@ -23,12 +23,14 @@ from tradecanary.processors.aggregation.step import (
     new_aggregation,
     step,
 )
-from tradecanary.processors.runtime.aggregation_task import scanned
-from tradecanary.processors.stage import Emit, LogRecord
+from tradecanary.processors.runtime.aggregation_task import AggregationTask, scanned
+from tradecanary.processors.runtime.memory_log import MemoryLog
+from tradecanary.processors.stage import Emit, LogRecord, Polled, TopicPartition
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.decisions import DeadLetter
 from tradecanary.schemas.metrics import AggregationSnapshot, MetricsBatch, SourceRange
 from tradecanary.schemas.partitioning import partition_of
+from tradecanary.schemas.topics import EXECUTIONS
 
 NOW_US = T0_US + 10_000_000
 
@@ -183,21 +185,31 @@ def test_snapshots_follow_every_ten_seconds() -> None:
     assert written == {0: [b"0", b"1"], 10: [b"0", b"1"], 20: [b"0", b"1"]}
 
 
-def test_caught_up_is_at_the_end_or_there_a_moment_ago() -> None:
-    """Caught up: the end was met and nothing came since, or it was met within the last second."""
+def test_caught_up_is_at_the_end_a_moment_ago() -> None:
+    """An end is true for a second: a partition that nobody can read any more is no quiet one."""
     state = _adopted()
     _read(state, log_of([encode(event())]))
     assert not _range(_flush(state, NOW_US)).caught_up
     step(state, End(0, NOW_US))
-    assert _range(_flush(state, NOW_US + 60_000_000)).caught_up
-    later = [replace(log_of([encode(event(source_seq=1))])[0], offset=1)]
-    _read(state, later)
-    assert not _range(_flush(state, NOW_US + 60_000_001)).caught_up
-    step(state, End(0, NOW_US + 61_000_000))
-    _read(state, [replace(later[0], offset=2)])
-    assert _range(_flush(state, NOW_US + 62_000_000)).caught_up
-    _read(state, [replace(later[0], offset=3)])
-    assert not _range(_flush(state, NOW_US + 62_000_001)).caught_up
+    _read(state, [replace(log_of([encode(event(source_seq=1))])[0], offset=1)])
+    assert _range(_flush(state, NOW_US + 1_000_000)).caught_up
+    assert not _range(_flush(state, NOW_US + 2_000_001)).caught_up
+
+
+def test_a_quiet_partition_is_caught_up_while_polls_find_its_end() -> None:
+    """As both logs do at every poll; from when they do not, it is behind."""
+    log = MemoryLog(lambda: NOW_US, executions=2)
+    task = AggregationTask(slot="a", incarnation=7, make_fold=PlainFold)
+    places = frozenset(TopicPartition(EXECUTIONS.name, number) for number in range(2))
+    task.recover(places, {}, log, NOW_US)
+    found = []
+    for second in range(1, 9):
+        now_us = NOW_US + second * 1_000_000
+        ends = places if second < 5 else places - {TopicPartition(EXECUTIONS.name, 1)}
+        task.absorb(Polled((), ends), now_us)
+        found.append([part.caught_up for part in _batches(task.flush(now_us))[0].ranges])
+
+    assert [[True, True]] * 5 + [[True, False]] * 3 == found
 
 
 def test_what_was_not_committed_is_dropped_with_the_assignment() -> None:

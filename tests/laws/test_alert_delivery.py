@@ -35,9 +35,7 @@ def _deliver(
     http = AlertHttp(
         sender, stopping=stopping or threading.Event(), failed=problems.append, back_off=FAST
     )
-    found = http.deliver(pending(sender=name), again=again, now_us=now_us)
-    http.close()
-    return found
+    return http.deliver(pending(sender=name), again=again, now_us=now_us)
 
 
 def test_a_webhook_gets_the_alert_its_name_and_the_token(
@@ -98,7 +96,6 @@ def test_retry_after_is_obeyed(receiver: Receiver, problems: list[str]) -> None:
         back_off=FAST,
     )
     found = http.deliver(pending(), again=False, now_us=T0_US)
-    http.close()
 
     assert Finished(SENT, 4, "") == found
     assert 0.3 == waits.waited_s[0]
@@ -127,7 +124,6 @@ def test_back_off_doubles_up_to_its_limit(receiver: Receiver, problems: list[str
     sender = everything_to(receiver, "deadline_s: 600").senders["risk"]
     http = AlertHttp(sender, stopping=waits, failed=problems.append)
     found = http.deliver(pending(), again=False, now_us=T0_US)
-    http.close()
 
     assert Finished(SENT, 8, "") == found
     assert [1, 2, 4, 8, 16, 30, 30] == waits.waited_s
@@ -142,7 +138,7 @@ def test_a_receiver_that_hangs_is_left_and_asked_again(
 
     assert Finished(SENT, 2, "") == found
     assert 1 == len(problems)
-    assert problems[0].startswith("ReadTimeout")
+    assert ["no whole answer within 1.5 s"] == problems
 
 
 def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -> None:

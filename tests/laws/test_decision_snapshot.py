@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,11 +15,14 @@ from tradecanary.processors.decision.cohorts import Cohort
 from tradecanary.processors.decision.model import PartitionState
 from tradecanary.processors.decision.shards import CHUNK
 from tradecanary.processors.decision.snapshot import Written, key_of, restore, snapshot
+from tradecanary.processors.decision.sums import MeasureTotal, Sums
 from tradecanary.processors.runtime.decision_recovery import parts_from
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import DecisionSnapshot
+from tradecanary.schemas.routing import RevisionCounts
 from tradecanary.schemas.topics import DECISION_STATE
+from tradecanary.schemas.units import CANARY
 
 POSITIONS = {"metrics": 7}
 RECORD_BYTES = 512 << 10
@@ -82,7 +86,7 @@ def test_restored_is_the_state_and_nothing_is_written_twice(
             log.taken_over()
         before = dict(log.newest)
         written = log.write(teller.state)
-        assert {"past", "phase", "active", "cohort"} == {
+        assert {"past", "phase", "active", "cohort", "sums", "routers"} == {
             part.split("/")[1] for part in log.newest if "/" in part
         }
         assert log.restored() == teller.state
@@ -118,6 +122,66 @@ def test_large_cohorts_are_cut() -> None:
 
     assert 3 == sum(part.startswith("momentum/cohort/0/1/stable/") for part in log.newest)
     assert log.restored() == teller.state
+
+
+def _waiting_for_pnl(seconds: int) -> PartitionState:
+    """A rollout with so many seconds of cohorts whose P&L is to come, each with its histograms."""
+    teller = Teller()
+    teller.tell(_BEGINNING)
+    rollout = teller.state.strategies["momentum"].rollout
+    assert rollout is not None
+    measure = MeasureTotal(500, 123_456_789, 1 << 60, dict.fromkeys(range(900, 1200), 2))
+    names = ("latency_us", "slippage_milli_bp", "pnl_milli_bp")
+    sums = Sums(orders=500, measures=dict.fromkeys(names, measure))
+    for second in range(seconds):
+        variants = {"stable": sums, "canary": sums}
+        cohort = Cohort(second * 1_000_000, 1, folded=second < seconds - 3, variants=variants)
+        rollout.pending[cohort.key] = cohort
+    return teller.state
+
+
+def test_no_mark_out_horizon_is_too_long_for_a_record() -> None:
+    """A second's cohort is a record of its own, written again only when something came to it."""
+    state, log = _waiting_for_pnl(120), Compacted()
+    log.write(state)
+
+    assert log.restored() == state
+    assert {"*"} == log.write(state)
+
+
+def test_a_large_fleet_is_cut() -> None:
+    """A thousand routers that each say what they did under 36 revisions."""
+    teller, log = Teller(), Compacted()
+    teller.tell(_BEGINNING)
+    strategy = teller.state.strategies["momentum"]
+    (seen,) = strategy.routers.values()
+    counts = tuple(RevisionCounts(n, CANARY, 1 << 40, 1 << 40, 1 << 20) for n in range(72))
+    full = replace(seen, status=replace(seen.status, counts=counts))
+    strategy.routers.update({f"g{number}/1": full for number in range(1_000)})
+    log.write(teller.state)
+
+    assert log.restored() == teller.state
+    assert {"*"} == log.write(teller.state)
+
+
+def test_cohorts_and_routers_in_the_strategys_own_part_are_restored() -> None:
+    """As versions of before wrote them; the next snapshot moves them into parts of their own."""
+    state, log = _waiting_for_pnl(3), Compacted()
+    log.write(state)
+    own = decode(DecisionSnapshot, log.newest["momentum"])
+    payload = json.loads(own.payload)
+    for name in [one for one in log.newest if one.startswith("momentum/sums/")]:
+        cohort = json.loads(_payload(log.newest.pop(name)))
+        payload["rollout"]["pending"][f"{cohort['cohort_us']}/{cohort['revision']}"] = cohort
+    payload["routers"] = json.loads(_payload(log.newest.pop("momentum/routers/0")))
+    log.newest["momentum"] = encode(replace(own, payload=json.dumps(payload).encode()))
+    log.taken_over()
+
+    assert log.restored() == state
+    assert {"momentum/sums/0/1", "momentum/routers/0"} <= log.write(state)
+    now = json.loads(_payload(log.newest["momentum"]))
+    assert ({}, {}) == (now["rollout"]["pending"], now["routers"])
+    assert log.restored() == state
 
 
 def test_names_of_strategies_are_no_paths() -> None:

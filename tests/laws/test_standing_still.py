@@ -5,12 +5,19 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
+from typing_extensions import override
 
+from tests.counting import Clock, fill, new_runner
+from tests.unlucky import UnluckyLog
 from tradecanary.processors.runtime.deadlines import MOST_LEFT_BEHIND, Overdue, within
-from tradecanary.processors.runtime.log import Hung
-from tradecanary.processors.runtime.watchdog import Watchdog
+from tradecanary.processors.runtime.log import Hung, Unavailable
+from tradecanary.processors.runtime.memory_log import MemoryProducer
+from tradecanary.processors.runtime.runner import Stuck
+from tradecanary.processors.runtime.stage_process import step_until
+from tradecanary.processors.runtime.watchdog import STILL_S, Watchdog
 
 _LONG_S = 20.0
 
@@ -50,6 +57,36 @@ def test_too_many_calls_left_behind_end_the_process(never: Callable[[], bool]) -
             within(0.001, never, "holding")
     with pytest.raises(Hung, match="holding"):
         within(0.001, never, "holding")
+
+
+class _Away(UnluckyLog):
+    """No commit succeeds, and after one no producer can be made: each attempt takes 30 s."""
+
+    @override
+    def producer(self, transactional_id: str) -> MemoryProducer:
+        if self.producers:
+            self._moving.us += 30_000_000
+            raise Unavailable("starting transactions: no answer in 30 s")
+        return super().producer(transactional_id)
+
+
+def test_steps_that_fail_are_no_standing_still() -> None:
+    """How long brokers may be away is the runner's deadline: alerting bears with ten minutes.
+
+    After a commit in doubt no step gets as far as a poll: a new producer comes first, and fails.
+    """
+    clock = Clock()
+    log = _Away(clock)
+    log.troubles = [(Unavailable("away"), False)]
+    fill(log, 10)
+    runner = new_runner(log, clock, deadline_us=600_000_000)
+    began_us = clock.us
+    beats_us = [began_us]
+    with pytest.raises(Stuck, match=r"for 6.. s, last: starting transactions"):
+        step_until(threading.Event(), runner, lambda: beats_us.append(clock.us))
+
+    assert clock.us - began_us > 600_000_000
+    assert max(b - a for a, b in pairwise(beats_us)) / 1e6 < STILL_S
 
 
 def _watched(held: threading.Event, **limits: float) -> tuple[Watchdog, list[str]]:

@@ -9,9 +9,9 @@ from typing import Any
 from tradecanary.auditing.chains import Chains
 from tradecanary.auditing.inputs import commands_of
 from tradecanary.processors.auditing.findings import Finding
-from tradecanary.processors.decision.chain import LONGEST_TEXT
 from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments, read_spec
+from tradecanary.processors.decision.texts import kept
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
@@ -35,7 +35,7 @@ class Asked:
     @property
     def is_refused(self) -> bool:
         """Return whether the answer was that nothing changes."""
-        actor, reason = self.command.actor[:LONGEST_TEXT], self.command.reason[:LONGEST_TEXT]
+        actor, reason = kept(self.command.actor), kept(self.command.reason)
         refusal = f"{self.command.kind.value} by {actor}: {reason}; refused: "
         return self.answer is not None and self.answer.reason.startswith(refusal)
 

@@ -127,7 +127,6 @@ def try_route(
             sender = known.senders[name].model_copy(update={"deadline_s": 0})
             http = AlertHttp(sender, stopping=threading.Event(), failed=lambda _: None)
             found = http.deliver(PendingDelivery(name, each, 0, now_us), again=False, now_us=now_us)
-            http.close()
             assert found is not None, "nothing stops it"
             results.append(
                 {
