@@ -49,7 +49,8 @@ class Flow:
     """All source partitions together, with the running counts of what was lost or bad.
 
     `foreign`: events of publishers without sequence numbers, whose losses nobody sees.
-    `idle`: no partition has events, so that the watermark goes by recorded time.
+    `idle`: no partition has events, so that the watermark goes by recorded time. `read_at_us`:
+    when a look last had all of commands, kill switch and metrics, -1 before any.
     """
 
     since_us: int
@@ -64,6 +65,7 @@ class Flow:
     foreign: int = 0
     behind: int = 0
     gaps: int = 0
+    read_at_us: int = -1
 
     def data_age_us(self, now_us: int) -> int:
         """Return the time since every partition was last seen caught up."""

@@ -107,7 +107,8 @@ class Rollout:
 
     `references`: what each phase froze. `judge_state`: of the row that `judge_of(spec)` names.
     `hold`: what holds now; `told_hold`: what was last written to hold, and not that it is over;
-    `free_since_us`: since when nothing holds after that.
+    `free_since_us`: since when nothing holds after that. `gap`: where the metrics had one while
+    nothing could be halted; only RESUME ends it.
     """
 
     spec: RolloutSpec
@@ -141,6 +142,7 @@ class Rollout:
     told_hold: str = ""
     free_since_us: int = -1
     outcome: str = ""
+    gap: str = ""
 
     @property
     def horizons(self) -> Horizons:

@@ -33,6 +33,8 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
     status, kind = row
     carried = rollout.status in CARRYING
     rollout = replace(rollout.unheld(), status=status)
+    if trigger is Trigger.RESUME:
+        rollout = replace(rollout, gap="")
     if status in ENDED:
         rollout = replace(rollout, ended_at_us=at.now_us, outcome=cause.reason, pending={})
         strategy = _remembered(strategy, rollout)

@@ -51,6 +51,14 @@ class Passed:
     clock_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where the metrics had a gap at this look, and whether all there was had been read."""
+
+    gap: str
+    is_read: bool
+
+
 def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple[Emit, ...]]:
     """Return the state after one look, and its effects: the Look, decisions, weights.
 
@@ -62,6 +70,9 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
         state, before = _taken_over(state, before, now_us)
     flow, partials, gap = _fold_manifests(before, event.manifests, now_us)
     flow = frontier.advance_watermark(flow, now_us)
+    is_read = event.at_end and flow.is_confirmed()
+    if is_read:
+        flow = replace(flow, read_at_us=now_us)
     kills = dict(state.kills) | {kill.strategy: kill for kill in event.kills}
     at = At(state.partition, state.look + 1, event.epoch, now_us, flow)
     passed = Passed(before.watermark_us, frontier.clock_step_us(before, flow, now_us))
@@ -74,7 +85,7 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
         strategy = strategies.get(name) or StrategyState(name)
         strategy = routers.take_in(strategy, facts.get(name, ()), now_us)
         strategy = _take_in(strategy, partials.get(name, ()), at, passed)
-        strategy, sent = _decide(strategy, event, state.kills, gap, at)
+        strategy, sent = _decide(strategy, event, state.kills, Seen(gap, is_read), at)
         effects += sent
         strategies[name] = strategy
     moved = replace(
@@ -183,7 +194,7 @@ def _decide(
     strategy: StrategyState,
     event: LookEvent,
     kills: Mapping[str, KillSwitch],
-    gap: str,
+    seen: Seen,
     at: At,
 ) -> Changed:
     strategy, effects = switched(strategy, kills, event.kills, at)
@@ -191,14 +202,12 @@ def _decide(
     for command in in_order(mine):
         strategy, sent = obey(strategy, command, at)
         effects += sent
-    if gap:
-        halted = apply(strategy, Trigger.HALT, Cause(gap), at)
-        if halted is not None:
-            strategy, sent = halted
-            effects += sent
-    strategy, sent = look(strategy, at)
+    strategy, sent = _at_gap(strategy, seen.gap, at)
     effects += sent
-    if not _is_fresh(event, at):
+    strategy, sent = look(strategy, at, is_read=seen.is_read)
+    effects += sent
+    # leases live only on commands, kills and metrics that the present decider has seen to now
+    if not seen.is_read or at.flow.data_age_us(at.now_us) >= RENEW_AGE_US:
         return strategy, effects
     if routers.is_back(strategy, at.now_us):
         cause = Cause("routers are back after a lapse: a new revision lets accounts move")
@@ -208,10 +217,15 @@ def _decide(
     return strategy, effects + sent
 
 
-def _is_fresh(event: LookEvent, at: At) -> bool:
-    """Leases live only on commands, kills and metrics that the present decider has seen to now."""
-    flow = at.flow
-    return event.at_end and flow.is_confirmed() and flow.data_age_us(at.now_us) < RENEW_AGE_US
+def _at_gap(strategy: StrategyState, gap: str, at: At) -> Changed:
+    """Halt what rises; what is halted or watching already keeps the gap until RESUME."""
+    rollout = strategy.rollout
+    if not gap or rollout is None or rollout.status not in CARRYING:
+        return strategy, ()
+    halted = apply(strategy, Trigger.HALT, Cause(gap), at)
+    if halted is not None:
+        return halted
+    return replace(strategy, rollout=replace(rollout, gap=rollout.gap or gap)), ()
 
 
 def _renew(strategy: StrategyState, at: At) -> Changed:

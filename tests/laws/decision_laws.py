@@ -176,6 +176,34 @@ def _no_rise_on_old_data(seen: Seen) -> None:
         assert flow.data_age_us(seen.states[1].recorded_at_us) <= limit_us
 
 
+def _no_rise_before_all_is_read(seen: Seen) -> None:
+    """The decider itself raises nothing, nor ends a watch, while an abort may lie unread."""
+    flow = seen.states[1].flow
+    for decision in seen.decisions:
+        if decision.kind in _RISES | {DecisionKind.FINISH} and not decision.command_id:
+            assert flow is not None
+            assert seen.event.at_end
+            assert flow.is_confirmed()
+
+
+def _a_gap_stops_everything(seen: Seen) -> None:
+    """After a gap what ran rises and finishes only when a person has resumed it."""
+    before, after = (state.flow for state in seen.states)
+    rollout = seen.before.rollout
+    if rollout is None or rollout.status not in CARRYING or seen.asks(CommandKind.START):
+        return
+    gaps = (after.gaps if after else 0) - (before.gaps if before else 0)
+    if gaps and not any(seen.asks(kind) for kind in (CommandKind.INCREASE, CommandKind.PROMOTE)):
+        last = seen.after.rollout
+        assert last is not None
+        assert last.status is not RolloutStatus.ACTIVE
+        assert last.gap or last.status is not RolloutStatus.WATCHING
+        assert not seen.rises
+    if rollout.gap and not seen.asks(CommandKind.RESUME):
+        assert not seen.rises
+        assert all(decision.kind is not DecisionKind.FINISH for decision in seen.decisions)
+
+
 def _an_end_is_an_end(seen: Seen) -> None:
     """After promotion or roll-back nothing moves until the next START."""
     rollout, vector = seen.before.rollout, seen.before.vector
@@ -199,5 +227,7 @@ LAWS = (
     _abort_and_kill_outrank,
     _no_rise_under_a_hold,
     _no_rise_on_old_data,
+    _no_rise_before_all_is_read,
+    _a_gap_stops_everything,
     _an_end_is_an_end,
 )

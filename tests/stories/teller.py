@@ -17,6 +17,7 @@ A story is a text file, one line a thing:
     renewed yes                      whether leases were renewed since this was last asked
     lose 50                          50 source numbers missing in the next manifest
     gap                              the next manifest leaves a hole
+    unread yes                       commands lie unread from now on (`no`: all is read)
     router NAME key=value            a router says something else of itself (versions, breaker)
     -> ROLL_BACK error rate          the next decision: its kind, and words of its reason
 
@@ -55,6 +56,7 @@ class Teller:
     told: int = 0
     commands: int = 0
     renewals: int = 0
+    unread: bool = False
     last: Command | None = None
 
     def __post_init__(self) -> None:
@@ -116,7 +118,12 @@ class Teller:
             for router in self.routers.values()
             if not router.silent
         )
-        event = LookEvent(epoch=self.epoch, recorded_at_us=self.now_us, routers=facts)
+        event = LookEvent(
+            epoch=self.epoch,
+            recorded_at_us=self.now_us,
+            routers=facts,
+            at_end=not self.unread,
+        )
         self.state, effects = step(self.state, replace(event, **parts))  # type: ignore[arg-type]
         self._keep(effects)
 
@@ -220,6 +227,10 @@ class Teller:
         """The next manifest leaves a hole."""
         self.flow.offset += 7
 
+    def leave_unread(self, words: list[str]) -> None:
+        """From now on looks are not at the end of what there is to read, or are again."""
+        self.unread = words[0] == "yes"
+
     def take_over(self, words: list[str]) -> None:
         """Another decider takes over, after being away for the time given."""
         self.epoch += 1
@@ -248,6 +259,7 @@ _VERBS: dict[str, Callable[[Teller, list[str]], None]] = {
     "again": Teller.again,
     "lose": Teller.lose,
     "gap": Teller.gap,
+    "unread": Teller.leave_unread,
     "router": Teller.router,
     "take-over": Teller.take_over,
 }
