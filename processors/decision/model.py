@@ -108,7 +108,7 @@ class Rollout:
     `references`: what each phase froze. `judge_state`: of the row that `judge_of(spec)` names.
     `hold`: what holds now; `told_hold`: what was last written to hold, and not that it is over;
     `free_since_us`: since when nothing holds after that. `gap`: where the metrics had one while
-    nothing could be halted; only RESUME ends it.
+    nothing could be halted; only RESUME ends it. `astray`: money of misrouted orders that the canary was given.
     """
 
     spec: RolloutSpec
@@ -142,6 +142,8 @@ class Rollout:
     told_hold: str = ""
     free_since_us: int = -1
     outcome: str = ""
+    astray: Money = Money()
+    astray_orders: int = 0
     gap: str = ""
 
     @property
@@ -152,6 +154,12 @@ class Rollout:
     def unheld(self) -> Rollout:
         """Return the rollout with nothing that holds, after a decision that says so."""
         return replace(self, hold="", hold_reason="", told_hold="", free_since_us=-1)
+
+    @property
+    def canary_pnl_micros(self) -> int:
+        """The canary's cumulative P&L since the start, misrouted orders too."""
+        earned = sum(facts.canary.pnl_micros for facts in self.revisions.values())
+        return earned + self.astray.pnl_micros
 
     @property
     def canary_bp(self) -> int:

@@ -124,7 +124,11 @@ class Flow:
             shares["canary"] = 0
         for word in words:
             key, value = word.split("=")
-            if key in {"foreign", "astray"}:  # not about the orders that are routed well
+            if key in {
+                "foreign",
+                "astray",
+                "coinless",
+            }:  # not about the orders that are routed well
                 continue
             if key == "rate":
                 total = float(value.rstrip("/s"))
@@ -155,8 +159,15 @@ class Flow:
     def _astray(
         self, vector: Vector | None, cohort_us: int, words: list[str]
     ) -> Iterator[PartialSums]:
-        """Yield the orders that are tagged with a weight that no vector gave."""
+        """Yield the orders that are tagged with a weight that no vector gave, or no revision."""
         for word in words:
+            if word.startswith("coinless=") and vector is not None:
+                versions, shares = (
+                    {"canary": vector.cells[0].weights[-1].version},
+                    {"canary": 10_000},
+                )
+                orders, lost = int(word.removeprefix("coinless=")), Figures(pnl=-40.0)
+                yield self._partial(None, "canary", versions, shares, cohort_us, orders, lost)
             if word.startswith("astray=") and vector is not None:
                 canary = next(w for w in vector.cells[0].weights if w.variant == "canary")
                 versions, shares = {"canary": canary.version}, {"canary": canary.weight_bp + 1}
@@ -236,7 +247,7 @@ class Router:
         router = self
         for word in words:
             key, value = word.split("=")
-            if key in {"foreign", "astray"}:  # the flow's
+            if key in {"foreign", "astray", "coinless"}:  # the flow's
                 continue
             match key:
                 case "silent":

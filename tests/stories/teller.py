@@ -7,6 +7,7 @@ A story is a text file, one line a thing:
     run 60s accounts=400 spread=1bp  by account: an order an account and second, accounts differ
     run 5s foreign=yes               the publisher numbers nothing
     run 5s astray=2                  two orders a second are not routed as their revision says
+    run 5s coinless=2                two canary orders a second say that no coin decided them
     closed 60s                       manifests, but no orders (closed market)
     quiet 20s                        no manifests at all
     halt | resume | abort | promote  commands of operator ana (`as bob` at the end: of bob)

@@ -17,7 +17,7 @@ from tradecanary.producers.assignment import bounds, coin
 from tradecanary.schemas.codec import ContractViolation
 from tradecanary.schemas.decisions import Decision, Vector
 from tradecanary.schemas.routing import UnitKind
-from tradecanary.schemas.units import FULL_WEIGHT_BP
+from tradecanary.schemas.units import FULL_WEIGHT_BP, STABLE
 
 _SPAN = 1 << 64
 _REMEMBERED = 1 << 14
@@ -134,9 +134,12 @@ class RoutingAudit:
     def _made(self, order: Order) -> _Rule:
         decided = decided_of(order.decided)
         strategy, revision = decided.strategy, decided.revision
-        if revision == 0:
-            return _Rule(strategy, is_exempt=True)
         found = f"{decided.variant} {decided.version} at {decided.weight_bp} bp"
+        if revision == 0:
+            if decided.variant == STABLE and decided.weight_bp in {0, FULL_WEIGHT_BP}:
+                return _Rule(strategy, is_exempt=True)
+            text = f"revision 0, no coin: {STABLE} at {FULL_WEIGHT_BP} bp"
+            return _Rule(strategy, problem=Problem(What.MISROUTED, text, f"revision 0, {found}"))
         vector = self._issued.vectors.get((strategy, revision))
         if vector is None:
             oldest = self._issued.oldest.get(strategy)
