@@ -197,6 +197,7 @@ class CompiledFold:
             )
         memory = PartitionMemory(bool(from_start), max_us, clock_us, publishers)
         snapshot = snapshot_of(partition, next_offset, memory)
+        self._partitions[row, at.FROM_START] = snapshot.from_start
         if len(snapshot.publishers) < len(publishers):
             over = mine & (clock_us - rows[:, at.HEARD_US] > SOURCE_LIFE_US)
             keep = (np.arange(len(rows)) < self._publishers.used[0]) & ~over

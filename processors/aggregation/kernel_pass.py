@@ -112,7 +112,8 @@ def _fold_event(
     rows = publishers.rows
     if outlived(rows, row, partition[CLOCK_US]):
         forget(rows, row, partition[CLOCK_US])
-    missing = take(rows, publishers.holes, row, s[SEQ], partition[FROM_START])
+        partition[FROM_START] = 0
+    missing = take(publishers, row, s[SEQ], partition)
     if missing == DUPLICATE:
         partition[DUPLICATES] += summed
         return

@@ -118,13 +118,25 @@ def _fill_hole(rows: Ints, holes: Ints, row: int, seq: int) -> Int:
     return DUPLICATE
 
 
+@apart
+def _first_expected(of: Publishers, row: int, seq: int, partition: Ints) -> Int:
+    """Return where a source without a number so far begins: at 0 while none was forgotten."""
+    rows = of.rows
+    for i in range(of.used[COUNT]):
+        here = rows[i, PARTITION] == rows[row, PARTITION]
+        if here and partition[CLOCK_US] - rows[i, HEARD_US] > SOURCE_LIFE_US:
+            partition[FROM_START] = 0
+    return np.int64(0) if partition[FROM_START] else np.int64(seq)
+
+
 @inlined
-def take(rows: Ints, holes: Ints, row: int, seq: int, from_start: int) -> int:
+def take(of: Publishers, row: int, seq: int, partition: Ints) -> int:
     """Return by how much `seq` changes the count of missing events, DUPLICATE for one."""
     if seq < 0:
         return 0
+    rows, holes = of.rows, of.holes
     if rows[row, NEXT_SEQ] < 0:
-        rows[row, NEXT_SEQ] = 0 if from_start else seq
+        rows[row, NEXT_SEQ] = _first_expected(of, row, seq, partition)
     gap = seq - rows[row, NEXT_SEQ]
     if gap < 0:
         return _fill_hole(rows, holes, row, seq)

@@ -194,7 +194,7 @@ class PlainFold:
     def _fold(self, partition: int, event: ExecutionEvent, values: Values, *, summed: bool) -> None:
         memory = self._memories[partition]
         publisher = memory.publisher(event.source)
-        missing = publisher.take(event.source_seq, from_start=memory.from_start)
+        missing = publisher.take(event.source_seq, memory.begins_at_zero)
         if missing is None:
             memory.duplicates += summed
             return

@@ -1,7 +1,8 @@
 """What of the flow is evidence for a rollout: partial sums matched to the vectors that were issued.
 
 Orders of revision 0 (no coin decided) and misrouted orders are never evidence; what the canary was
-given astray counts for the guards all the same. The caller hands in LIVE groups only. Guards and the pooled sums use every order at once, judges mature cohorts.
+given astray counts for the guards all the same. The caller hands in LIVE groups only. Guards and
+the pooled sums use every order at once, judges mature cohorts.
 """
 
 from __future__ import annotations

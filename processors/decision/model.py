@@ -108,7 +108,8 @@ class Rollout:
     `references`: what each phase froze. `judge_state`: of the row that `judge_of(spec)` names.
     `hold`: what holds now; `told_hold`: what was last written to hold, and not that it is over;
     `free_since_us`: since when nothing holds after that. `gap`: where the metrics had one while
-    nothing could be halted; only RESUME ends it. `astray`: money of misrouted orders that the canary was given.
+    nothing could be halted; only RESUME ends it. `astray`: money of misrouted orders that the
+    canary was given.
     """
 
     spec: RolloutSpec
