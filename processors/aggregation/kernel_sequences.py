@@ -31,9 +31,10 @@ from tradecanary.processors.aggregation.kernel_bytes import (
 # A partition's row.
 FROM_START, MAX_US, CLOCK_US, EVENTS, DUPLICATES, MISSING = range(6)
 PARTITION_COLUMNS = 6
-# A publisher's row; SAID counts its events since the last drain.
+# A publisher's row; SAID counts its events since the last drain, LOST its missing ones.
 PARTITION, NAME_AT, NAME_LENGTH, NEXT_SEQ, HOLES, HEARD_US, ALL_EVENTS, LIVE_MAX_US, SAID = range(9)
-PUBLISHER_COLUMNS = 9
+LOST, STRATEGIES = 9, 10
+PUBLISHER_COLUMNS = 11
 # The one row of `used`.
 COUNT, BYTES = 0, 1
 DUPLICATE = np.int64(-(1 << 62))
@@ -78,7 +79,7 @@ def find_publisher(
     rows[row, PARTITION] = partition
     rows[row, NAME_AT] = to.used[BYTES]
     rows[row, NAME_LENGTH] = end - at
-    rows[row, SAID] = 0
+    rows[row, SAID] = rows[row, LOST] = 0
     to.used[BYTES] = copied(data, at, end - at, to.names, to.used[BYTES])
     forget(rows, row, clock_us)
     return row
@@ -88,7 +89,7 @@ def find_publisher(
 def forget(rows: Ints, row: int, clock_us: int) -> None:
     """Make a publisher's row that of a source never heard of."""
     rows[row, NEXT_SEQ] = rows[row, LIVE_MAX_US] = -1
-    rows[row, HOLES] = rows[row, ALL_EVENTS] = 0
+    rows[row, HOLES] = rows[row, ALL_EVENTS] = rows[row, STRATEGIES] = 0
     rows[row, HEARD_US] = clock_us
 
 
@@ -119,24 +120,22 @@ def _fill_hole(rows: Ints, holes: Ints, row: int, seq: int) -> Int:
 
 
 @apart
-def _first_expected(of: Publishers, row: int, seq: int, partition: Ints) -> Int:
-    """Return where a source without a number so far begins: at 0 while none was forgotten."""
+def notice_forgotten(of: Publishers, row: int, partition: Ints) -> None:
+    """End `from_start` when any source of the partition of `row` is forgotten: it may return."""
     rows = of.rows
     for i in range(of.used[COUNT]):
         here = rows[i, PARTITION] == rows[row, PARTITION]
         if here and partition[CLOCK_US] - rows[i, HEARD_US] > SOURCE_LIFE_US:
             partition[FROM_START] = 0
-    return np.int64(0) if partition[FROM_START] else np.int64(seq)
 
 
 @inlined
-def take(of: Publishers, row: int, seq: int, partition: Ints) -> int:
+def take(rows: Ints, holes: Ints, row: int, seq: int, from_start: int) -> int:
     """Return by how much `seq` changes the count of missing events, DUPLICATE for one."""
     if seq < 0:
         return 0
-    rows, holes = of.rows, of.holes
     if rows[row, NEXT_SEQ] < 0:
-        rows[row, NEXT_SEQ] = _first_expected(of, row, seq, partition)
+        rows[row, NEXT_SEQ] = 0 if from_start else seq
     gap = seq - rows[row, NEXT_SEQ]
     if gap < 0:
         return _fill_hole(rows, holes, row, seq)

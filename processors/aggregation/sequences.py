@@ -30,6 +30,7 @@ class Publisher:
     holes: list[int] = field(default_factory=list)
     events: int = 0
     live_max_us: int = -1
+    strategies: int = 0
 
     def take(self, seq: int, begins_at_zero: Callable[[], bool]) -> int | None:
         """Return by how much `seq` changes the count of missing events, None for a duplicate."""
@@ -109,6 +110,7 @@ def restored(snapshot: AggregationSnapshot) -> PartitionMemory:
                 holes=list(state.holes),
                 events=state.events,
                 live_max_us=state.live_max_event_time_us,
+                strategies=state.strategies,
             )
             for state in snapshot.publishers
         },
@@ -131,6 +133,7 @@ def snapshot_of(partition: int, next_offset: int, memory: PartitionMemory) -> Ag
                 events=known.events,
                 live_max_event_time_us=known.live_max_us,
                 last_event_time_us=known.heard_us + behind_us,
+                strategies=known.strategies,
             )
             for source, known in sorted(memory.publishers.items())
             if not memory.is_over(known)

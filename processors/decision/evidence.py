@@ -64,10 +64,14 @@ def is_misrouted(rollout: Rollout, partial: PartialSums) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When partial sums are taken in: the watermark up to which cohorts were folded, and now."""
+    """When partial sums are taken in: the watermark up to which cohorts were folded, and now.
+
+    `thinned`: whatever has revision 0 was left out, and is no canary order astray.
+    """
 
     folded_us: int
     now_us: int
+    thinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,11 @@ def fold(rollout: Rollout, partials: Collection[PartialSums], at: Moment) -> Rip
     if rollout.status is not RolloutStatus.HALTED:
         orders = rollout.phase.all_orders + sum(partial.orders for partial in partials)
         rollout = replace(rollout, phase=replace(rollout.phase, all_orders=orders))
-    tossed = [p for p in partials if in_scope(rollout, p) and not had_no_coin(p)]
+    tossed = [
+        p
+        for p in partials
+        if in_scope(rollout, p) and (p.routing_revision or not (at.thinned or had_no_coin(p)))
+    ]
     astray = [partial for partial in tossed if is_misrouted(rollout, partial)]
     if astray:
         rollout = _strayed(rollout, astray)

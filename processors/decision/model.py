@@ -11,6 +11,7 @@ from tradecanary.processors.decision.history import History
 from tradecanary.processors.decision.judges.judge import JudgeState
 from tradecanary.processors.decision.judges.sequential.reference import Reference
 from tradecanary.processors.decision.keyed import Keyed
+from tradecanary.processors.decision.losses import FlowCounts
 from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import RolloutStatus, RouterFact, Vector
@@ -20,7 +21,10 @@ from tradecanary.schemas.routing import Command, KillSwitch, RouterStatus
 
 @dataclass(frozen=True, slots=True)
 class LookEvent:
-    """What one look sees: the recorded time, new input in order, and whether it is the end."""
+    """What one look sees: the recorded time, new input in order, and whether it is the end.
+
+    `thinned`: recorded flow, routed anew (a backtest): what was left out has revision 0.
+    """
 
     epoch: int
     recorded_at_us: int
@@ -29,6 +33,7 @@ class LookEvent:
     routers: tuple[RouterFact, ...] = ()
     kills: tuple[KillSwitch, ...] = ()
     at_end: bool = True
+    thinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRun:
-    """The phase that runs: its clock, its orders, and the flow's counters when it began.
+    """The phase that runs: its clock, its orders, and what was lost of the strategy's flow.
 
     `all_orders`: of the whole strategy while the clock may run. `mature` and `accounts`: orders
     and (where they are the unit) active accounts by variant, from mature cohorts.
@@ -93,10 +98,7 @@ class PhaseRun:
     stable: Sums = field(default_factory=Sums)
     canary: Sums = field(default_factory=Sums)
     all_orders: int = 0
-    events_before: int = 0
-    missing_before: int = 0
-    bad_before: int = 0
-    foreign_before: int = 0
+    flow: FlowCounts = field(default_factory=FlowCounts)
     mature: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, Keyed[None]] = field(default_factory=dict)
 

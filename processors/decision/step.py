@@ -9,10 +9,17 @@ byte, and is how a restarted decider recovers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from tradecanary.processors.decision import account_past, evidence, frontier, history, routers
+from tradecanary.processors.decision import (
+    account_past,
+    evidence,
+    frontier,
+    history,
+    losses,
+    routers,
+)
 from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.chain import At, Cause, Changed, send
 from tradecanary.processors.decision.cohorts import Ripe
@@ -21,6 +28,7 @@ from tradecanary.processors.decision.frontier import Fit, Flow
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Terms
 from tradecanary.processors.decision.kills import switched
+from tradecanary.processors.decision.losses import Losses
 from tradecanary.processors.decision.model import LookEvent, PartitionState, Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, reissue
 from tradecanary.processors.decision.recorded import recorded
@@ -45,10 +53,12 @@ def initial(partition: int) -> PartitionState:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The watermark up to which cohorts were folded before, and by how much clocks advance."""
+    """Up to which watermark cohorts were folded before, how much clocks advance, what was lost."""
 
     folded_us: int
     clock_us: int
+    lost: Losses
+    thinned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +78,16 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
     before = state.flow or Flow(since_us=now_us)
     if event.epoch != state.epoch:
         state, before = _taken_over(state, before, now_us)
-    flow, partials, gap = _fold_manifests(before, event.manifests, now_us)
+    flow, taken, gap = _fold_manifests(before, event.manifests, now_us)
+    partials, lost = _by_strategy(taken), losses.of_manifests(taken)
     flow = frontier.advance_watermark(flow, now_us)
     is_read = event.at_end and flow.is_confirmed()
     if is_read:
         flow = replace(flow, read_at_us=now_us)
     kills = dict(state.kills) | {kill.strategy: kill for kill in event.kills}
     at = At(state.partition, state.look + 1, event.epoch, now_us, flow)
-    passed = Passed(before.watermark_us, frontier.clock_step_us(before, flow, now_us))
+    clock_us = frontier.clock_step_us(before, flow, now_us)
+    passed = Passed(before.watermark_us, clock_us, lost, event.thinned)
     effects: list[Emit] = [recorded(at, event)]
     strategies = dict(state.strategies)
     facts: dict[str, list[RouterFact]] = {}
@@ -109,8 +121,8 @@ def _taken_over(state: PartitionState, flow: Flow, now_us: int) -> tuple[Partiti
 
 def _fold_manifests(
     flow: Flow, manifests: Iterable[MetricsBatch], now_us: int
-) -> tuple[Flow, dict[str, list[PartialSums]], str]:
-    partials: dict[str, list[PartialSums]] = {}
+) -> tuple[Flow, list[MetricsBatch], str]:
+    taken: list[MetricsBatch] = []
     gap = ""
     for manifest in manifests:
         before = flow
@@ -119,9 +131,16 @@ def _fold_manifests(
             continue
         if how is Fit.GAP:
             gap = _gap_text(before, manifest)
+        taken.append(manifest)
+    return flow, taken, gap
+
+
+def _by_strategy(manifests: Iterable[MetricsBatch]) -> dict[str, list[PartialSums]]:
+    partials: dict[str, list[PartialSums]] = {}
+    for manifest in manifests:
         for partial in manifest.partials:
             partials.setdefault(partial.strategy, []).append(partial)
-    return flow, partials, gap
+    return partials
 
 
 def _gap_text(flow: Flow, manifest: MetricsBatch) -> str:
@@ -139,7 +158,7 @@ def _names(known: Mapping[str, StrategyState], event: LookEvent) -> set[str]:
 
 
 def _take_in(
-    strategy: StrategyState, partials: Iterable[PartialSums], at: At, passed: Passed
+    strategy: StrategyState, partials: Collection[PartialSums], at: At, passed: Passed
 ) -> StrategyState:
     live = [partial for partial in partials if partial.mode is Mode.LIVE]
     rollout = strategy.rollout
@@ -149,8 +168,13 @@ def _take_in(
         return strategy
     if any(partial.orders and evidence.in_scope(rollout, partial) for partial in live):
         strategy = replace(strategy, orders_at_us=at.now_us)
+    counts = rollout.phase.flow.plus(passed.lost.of(strategy.strategy, partials))
+    if counts != rollout.phase.flow:
+        rollout = replace(rollout, phase=replace(rollout.phase, flow=counts))
     past = strategy.accounts.of(rollout.spec.stable)
-    folded = evidence.fold(rollout, live, evidence.Moment(passed.folded_us, at.now_us))
+    folded = evidence.fold(
+        rollout, live, evidence.Moment(passed.folded_us, at.now_us, passed.thinned)
+    )
     ripened = evidence.ripen(folded.rollout, at.flow.watermark_us)
     rollout = _judge_folds(ripened.rollout, (*folded.ripe, *ripened.ripe), past)
     halted = rollout.status is RolloutStatus.HALTED

@@ -25,6 +25,7 @@ from tradecanary.schemas.routing import (
     RouterStatus,
     UnitKind,
 )
+from tradecanary.schemas.strategy_set import only
 from tradecanary.schemas.units import US_PER_S
 
 _STATUSES = tuple(OrderStatus)
@@ -93,7 +94,9 @@ class Flow:
             0, self.offset, self.offset + events, events, 0, self.missing, 0, 0, caught_up=True
         )
         top_seq = -1 if "foreign=yes" in words else self.offset
-        progress = PublisherProgress(0, "g1", events, top_seq, cohort_us + US_PER_S - 1)
+        newest_us, missing = cohort_us + US_PER_S - 1, self.missing if events else 0
+        serves = only("momentum")
+        progress = PublisherProgress(0, "g1", events, top_seq, newest_us, missing, serves)
         manifest = MetricsBatch(
             "a", 1, self.transaction, 0, 1, (seen,), (progress,) if events else (), partials
         )

@@ -23,7 +23,7 @@ from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.routing import CommandKind
 
 
-def start(
+def start(  # noqa: PLR0913, PLR0917 - options, by name
     spec: Annotated[Path, typer.Argument(help="YAML; its fields are in docs/rollouts.md.")],
     reason: Reason = "start",
     actor: Actor = ME,
