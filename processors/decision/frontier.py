@@ -194,7 +194,12 @@ def taken_over(flow: Flow, away_us: int) -> Flow:
         )
         for number, known in flow.partitions.items()
     }
-    return replace(flow, since_us=flow.since_us + away_us, partitions=partitions)
+    return replace(
+        flow,
+        since_us=flow.since_us + away_us,
+        read_at_us=flow.read_at_us + away_us if flow.read_at_us >= 0 else -1,
+        partitions=partitions,
+    )
 
 
 def clock_step_us(before: Flow, after: Flow, now_us: int) -> int:

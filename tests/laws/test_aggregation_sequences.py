@@ -19,6 +19,7 @@ from tradecanary.processors.aggregation.oracle import PlainFold
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.execution import ExecutionEvent
 from tradecanary.schemas.metrics import AggregationSnapshot
+from tradecanary.schemas.strategy_set import only
 
 MakeFold = Callable[[], Fold]
 both = pytest.mark.parametrize("make", [PlainFold, CompiledFold])
@@ -140,3 +141,28 @@ def test_a_forgotten_source_that_returns_has_lost_nothing(
 
     assert 7 == missing + fold.drain().tallies[0].missing
     assert not fold.snapshot(0, len(made)).from_start
+
+
+@both
+def test_a_publisher_s_losses_and_strategies_are_told(make: MakeFold) -> None:
+    """Losses are its own; strategies are remembered over drains, snapshots and re-scans."""
+
+    def sent(source: str, seq: int, strategy: str) -> ExecutionEvent:
+        return event(source=source, source_seq=seq, strategy=strategy)
+
+    first = [sent("a", 0, "x"), sent("a", 1, "y"), sent("b", 3, "y"), sent("b", 0, "y")]
+    second = [sent("a", 9, "x"), sent("b", 4, "z")]
+    fold, again = make(), make()
+    drained, _ = fold_all(fold, log_of(map(encode, first)), empty_snapshot(0, 0, from_start=True))
+    told = [(one.source, one.missing, one.strategies) for one in drained.publishers]
+    assert told == [("a", 0, only("x") | only("y")), ("b", 2, only("y"))]
+    assert drained.tallies[0].missing == 2
+
+    again.restore(empty_snapshot(0, 0, from_start=True))
+    feed(again, 0, log_of(map(encode, first)), summed=False)
+    restored = make()
+    restored.restore(fold.snapshot(0, 4))
+    for each in (fold, again, restored):
+        feed(each, 0, log_of(map(encode, second)))
+        told = [(one.source, one.missing, one.strategies) for one in each.drain().publishers]
+        assert told == [("a", 7, only("x") | only("y")), ("b", 0, only("y") | only("z"))]
