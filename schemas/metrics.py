@@ -27,13 +27,18 @@ class SourceRange:
 
 @dataclass(frozen=True, slots=True)
 class PublisherProgress:
-    """How far one publisher incarnation was heard on one source partition."""
+    """How far one publisher incarnation was heard on one source partition.
+
+    `missing`: change of its missing numbers. `strategies`: those it serves (`strategy_set`).
+    """
 
     partition: int
     source: str
     events: int
     top_seq: int
     live_max_event_time_us: int
+    missing: int = 0
+    strategies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class PublisherState:
     events: int
     live_max_event_time_us: int
     last_event_time_us: int
+    strategies: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class CompiledFold:
             publisher[at.HOLES] = len(known.holes)
             publisher[at.ALL_EVENTS] = known.events
             publisher[at.LIVE_MAX_US] = known.live_max_us
+            publisher[at.STRATEGIES] = known.strategies
             self._publishers.holes[found, : len(known.holes)] = known.holes
 
     def add(self, partition: int, batch: Batch, *, summed: bool) -> tuple[BadRecord, ...]:
@@ -167,9 +168,12 @@ class CompiledFold:
                     events=known[at.SAID],
                     top_seq=max(known[at.NEXT_SEQ] - 1, -1),
                     live_max_event_time_us=known[at.LIVE_MAX_US],
+                    missing=known[at.LOST],
+                    strategies=known[at.STRATEGIES],
                 )
             )
         self._publishers.rows[said, at.SAID] = 0
+        self._publishers.rows[said, at.LOST] = 0
         return tuple(sorted(progress, key=lambda each: (each.partition, each.source)))
 
     def _name(self, publisher: Sequence[int]) -> str:
@@ -193,9 +197,11 @@ class CompiledFold:
                 holes=self._publishers.holes[each, : known[at.HOLES]].tolist(),
                 events=known[at.ALL_EVENTS],
                 live_max_us=known[at.LIVE_MAX_US],
+                strategies=known[at.STRATEGIES],
             )
         memory = PartitionMemory(bool(from_start), max_us, clock_us, publishers)
         snapshot = snapshot_of(partition, next_offset, memory)
+        self._partitions[row, at.FROM_START] = snapshot.from_start
         if len(snapshot.publishers) < len(publishers):
             over = mine & (clock_us - rows[:, at.HEARD_US] > SOURCE_LIFE_US)
             keep = (np.arange(len(rows)) < self._publishers.used[0]) & ~over

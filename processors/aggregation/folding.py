@@ -75,7 +75,8 @@ def empty_snapshot(partition: int, next_offset: int, *, from_start: bool) -> Agg
     """Return the snapshot of a partition of which nothing was read yet.
 
     `from_start` says that reading begins with the partition's first record: then a source whose
-    first number is s lost s events, otherwise its first number is taken as its beginning.
+    first number is s lost s events, until one is forgotten: it may be that one, returned.
+    Otherwise a source's first number is taken as its beginning.
     """
     return AggregationSnapshot(
         partition=partition,

@@ -18,12 +18,14 @@ from tradecanary.processors.aggregation.kernel_bytes import (
     Bytes,
     Int,
     Ints,
+    apart,
     bits_of,
     copied,
     hashed,
     inlined,
     mixed,
     same_bytes,
+    varint,
 )
 from tradecanary.processors.aggregation.kernel_decode import (
     ACCOUNT_AT,
@@ -49,8 +51,8 @@ from tradecanary.schemas.execution import ERROR_STATUSES, OrderStatus
 from tradecanary.schemas.units import COHORT_US
 
 # A group's row: its key, counts, and nine sums for each measure.
-G_AT, G_KEY, G_VENUE, G_ACCOUNT, G_MODE, G_COHORT = range(6)
-G_MARKOUTS, G_LATE, G_NO_BENCHMARK, G_NO_ACK, G_ERRORS, G_STATUSES = range(6, 12)
+G_AT, G_KEY, G_VENUE, G_ACCOUNT, G_MODE, G_COHORT, G_STRATEGY = range(7)
+G_MARKOUTS, G_LATE, G_NO_BENCHMARK, G_NO_ACK, G_ERRORS, G_STATUSES = range(7, 13)
 G_SUMS = G_STATUSES + STATUS_COUNT
 SUM_COLUMNS = 9
 GROUP_COLUMNS = G_SUMS + SUM_COLUMNS * MEASURE_COUNT
@@ -83,6 +85,25 @@ class Groups(NamedTuple):
     keys: Bytes
     buckets: Ints
     used: Ints
+
+
+@inlined
+def _fnv1a64(data: Bytes, at: int, end: int) -> np.uint64:
+    h = _FNV_START
+    for i in range(at, end):
+        h = (h ^ np.uint64(data[i])) * _FNV_PRIME
+    return h
+
+
+@apart
+def strategy_bits(data: Bytes, s: Ints) -> Int:
+    """Return the set of the decoded event's strategy: `strategy_set.only`."""
+    length, at = varint(data, s[KEY_AT], s)
+    h, found = _fnv1a64(data, at, at + length), np.int64(0)
+    for _ in range(4):
+        found |= np.int64(1) << np.int64((h & np.uint64(0xFFFF)) % ERROR_BITS)
+        h >>= np.uint64(16)
+    return found
 
 
 @inlined
@@ -122,6 +143,7 @@ def find_group(to: Groups, data: Bytes, s: Ints) -> Int:
     rows[row, G_AT] = to.used[BYTES]
     rows[row, G_KEY], rows[row, G_VENUE], rows[row, G_ACCOUNT] = key, venue, account
     rows[row, G_MODE], rows[row, G_COHORT] = s[MODE], cohort
+    rows[row, G_STRATEGY] = strategy_bits(data, s)
     at = copied(data, s[KEY_AT], key, to.keys, to.used[BYTES])
     at = copied(data, s[VENUE_AT], venue, to.keys, at)
     to.used[BYTES] = copied(data, s[ACCOUNT_AT], account, to.keys, at)
@@ -165,10 +187,7 @@ def _add_value(to: Groups, row: int, measure: int, value: int) -> None:
 
 @inlined
 def _error_bit(data: Bytes, at: int, end: int) -> Int:
-    h = _FNV_START
-    for i in range(at, end):
-        h = (h ^ np.uint64(data[i])) * _FNV_PRIME
-    return np.int64(1) << np.int64(h % ERROR_BITS)
+    return np.int64(1) << np.int64(_fnv1a64(data, at, end) % ERROR_BITS)
 
 
 @inlined

@@ -34,9 +34,11 @@ from tradecanary.processors.aggregation.kernel_decode import (
 )
 from tradecanary.processors.aggregation.kernel_groups import (
     BUCKETS,
+    G_STRATEGY,
     Groups,
     add_event,
     find_group,
+    strategy_bits,
 )
 from tradecanary.processors.aggregation.kernel_sequences import (
     ALL_EVENTS,
@@ -49,13 +51,17 @@ from tradecanary.processors.aggregation.kernel_sequences import (
     FROM_START,
     HEARD_US,
     LIVE_MAX_US,
+    LOST,
     MAX_US,
     MISSING,
+    NEXT_SEQ,
     SAID,
+    STRATEGIES,
     Publishers,
     advance,
     find_publisher,
     forget,
+    notice_forgotten,
     outlived,
     take,
 )
@@ -112,6 +118,9 @@ def _fold_event(
     rows = publishers.rows
     if outlived(rows, row, partition[CLOCK_US]):
         forget(rows, row, partition[CLOCK_US])
+        partition[FROM_START] = 0
+    if rows[row, NEXT_SEQ] < 0 <= s[SEQ] and partition[FROM_START]:
+        notice_forgotten(publishers, row, partition)
     missing = take(rows, publishers.holes, row, s[SEQ], partition[FROM_START])
     if missing == DUPLICATE:
         partition[DUPLICATES] += summed
@@ -122,11 +131,16 @@ def _fold_event(
         rows[row, LIVE_MAX_US] = max(rows[row, LIVE_MAX_US], s[EVENT_TIME])
     rows[row, HEARD_US] = partition[CLOCK_US]
     rows[row, ALL_EVENTS] += 1
-    if summed:
-        partition[EVENTS] += 1
-        partition[MISSING] += missing
-        rows[row, SAID] += 1
-        add_event(groups, find_group(groups, data, s), data, s, max_us, LATE_US)
+    if not summed:
+        rows[row, STRATEGIES] |= strategy_bits(data, s)
+        return
+    partition[EVENTS] += 1
+    partition[MISSING] += missing
+    rows[row, SAID] += 1
+    rows[row, LOST] += missing
+    group = find_group(groups, data, s)
+    rows[row, STRATEGIES] |= groups.rows[group, G_STRATEGY]
+    add_event(groups, group, data, s, max_us, LATE_US)
 
 
 def _compiled(sources: str) -> tuple[Any, Any]:

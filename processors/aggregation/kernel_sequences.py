@@ -31,9 +31,10 @@ from tradecanary.processors.aggregation.kernel_bytes import (
 # A partition's row.
 FROM_START, MAX_US, CLOCK_US, EVENTS, DUPLICATES, MISSING = range(6)
 PARTITION_COLUMNS = 6
-# A publisher's row; SAID counts its events since the last drain.
+# A publisher's row; SAID counts its events since the last drain, LOST its missing ones.
 PARTITION, NAME_AT, NAME_LENGTH, NEXT_SEQ, HOLES, HEARD_US, ALL_EVENTS, LIVE_MAX_US, SAID = range(9)
-PUBLISHER_COLUMNS = 9
+LOST, STRATEGIES = 9, 10
+PUBLISHER_COLUMNS = 11
 # The one row of `used`.
 COUNT, BYTES = 0, 1
 DUPLICATE = np.int64(-(1 << 62))
@@ -78,7 +79,7 @@ def find_publisher(
     rows[row, PARTITION] = partition
     rows[row, NAME_AT] = to.used[BYTES]
     rows[row, NAME_LENGTH] = end - at
-    rows[row, SAID] = 0
+    rows[row, SAID] = rows[row, LOST] = 0
     to.used[BYTES] = copied(data, at, end - at, to.names, to.used[BYTES])
     forget(rows, row, clock_us)
     return row
@@ -88,7 +89,7 @@ def find_publisher(
 def forget(rows: Ints, row: int, clock_us: int) -> None:
     """Make a publisher's row that of a source never heard of."""
     rows[row, NEXT_SEQ] = rows[row, LIVE_MAX_US] = -1
-    rows[row, HOLES] = rows[row, ALL_EVENTS] = 0
+    rows[row, HOLES] = rows[row, ALL_EVENTS] = rows[row, STRATEGIES] = 0
     rows[row, HEARD_US] = clock_us
 
 
@@ -116,6 +117,16 @@ def _fill_hole(rows: Ints, holes: Ints, row: int, seq: int) -> Int:
                 holes[row, j] = holes[row, j + 1]
             return -1
     return DUPLICATE
+
+
+@apart
+def notice_forgotten(of: Publishers, row: int, partition: Ints) -> None:
+    """End `from_start` when any source of the partition of `row` is forgotten: it may return."""
+    rows = of.rows
+    for i in range(of.used[COUNT]):
+        here = rows[i, PARTITION] == rows[row, PARTITION]
+        if here and partition[CLOCK_US] - rows[i, HEARD_US] > SOURCE_LIFE_US:
+            partition[FROM_START] = 0
 
 
 @inlined

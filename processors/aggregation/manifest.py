@@ -38,7 +38,7 @@ class Transaction:
 
 
 def _publisher_bytes(publisher: PublisherProgress) -> int:
-    return _UTF8 * len(publisher.source) + 5 * _VARINT
+    return _UTF8 * len(publisher.source) + 7 * _VARINT
 
 
 def _partial_bytes(sums: PartialSums) -> int:

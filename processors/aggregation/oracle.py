@@ -37,6 +37,7 @@ from tradecanary.schemas.metrics import (
     PartialSums,
     PublisherProgress,
 )
+from tradecanary.schemas.strategy_set import fnv1a64, only
 from tradecanary.schemas.units import COHORT_US, US_PER_MS
 
 Values = tuple[int | None, ...]
@@ -45,14 +46,6 @@ GroupKey = tuple[str, str, str, str, str, int, int, Mode, str, int]
 ERROR_BITS = 63
 _STATUS_INDEX = {status: index for index, status in enumerate(OrderStatus)}
 _SLIPPAGE = MEASURE_NAMES.index("slippage_milli_bp")
-
-
-def fnv1a64(data: bytes) -> int:
-    """Return the 64-bit FNV-1a hash of `data`."""
-    h = 0xCBF29CE484222325
-    for byte in data:
-        h = ((h ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return h
 
 
 class EventReader:
@@ -173,7 +166,7 @@ class PlainFold:
         self._reader = EventReader()
         self._memories: dict[int, PartitionMemory] = {}
         self._groups: dict[GroupKey, _Group] = {}
-        self._heard: dict[tuple[int, str], int] = {}
+        self._heard: dict[tuple[int, str], tuple[int, int]] = {}
 
     def restore(self, snapshot: AggregationSnapshot) -> None:
         """Take on the snapshot's partition."""
@@ -194,7 +187,7 @@ class PlainFold:
     def _fold(self, partition: int, event: ExecutionEvent, values: Values, *, summed: bool) -> None:
         memory = self._memories[partition]
         publisher = memory.publisher(event.source)
-        missing = publisher.take(event.source_seq, from_start=memory.from_start)
+        missing = publisher.take(event.source_seq, memory.begins_at_zero)
         if missing is None:
             memory.duplicates += summed
             return
@@ -204,12 +197,14 @@ class PlainFold:
             publisher.live_max_us = max(publisher.live_max_us, event.event_time)
         publisher.heard_us = memory.clock_us
         publisher.events += 1
+        publisher.strategies |= only(event.strategy)
         if not summed:
             return
         memory.events += 1
         memory.missing += missing
         name = (partition, event.source)
-        self._heard[name] = self._heard.get(name, 0) + 1
+        heard, lost = self._heard.get(name, (0, 0))
+        self._heard[name] = heard + 1, lost + missing
         key = _key_of(event)
         group = self._groups.get(key)
         if group is None:
@@ -223,10 +218,14 @@ class PlainFold:
             tallies[partition] = Tally(memory.events, memory.duplicates, memory.missing)
             memory.events = memory.duplicates = memory.missing = 0
         publishers = []
-        for (partition, source), events in sorted(self._heard.items()):
+        for (partition, source), (events, missing) in sorted(self._heard.items()):
             known = self._memories[partition].publishers[source]
             top = max(known.next_seq - 1, -1)
-            publishers.append(PublisherProgress(partition, source, events, top, known.live_max_us))
+            publishers.append(
+                PublisherProgress(
+                    partition, source, events, top, known.live_max_us, missing, known.strategies
+                )
+            )
         partials = tuple(_partial(key, self._groups[key]) for key in sorted(self._groups))
         self._heard, self._groups = {}, {}
         return Drained(tallies, tuple(publishers), partials)

@@ -6,6 +6,7 @@ records' order in the partition only, so any restart finds the same duplicates.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tradecanary.processors.aggregation.folding import (
@@ -29,13 +30,14 @@ class Publisher:
     holes: list[int] = field(default_factory=list)
     events: int = 0
     live_max_us: int = -1
+    strategies: int = 0
 
-    def take(self, seq: int, *, from_start: bool) -> int | None:
+    def take(self, seq: int, begins_at_zero: Callable[[], bool]) -> int | None:
         """Return by how much `seq` changes the count of missing events, None for a duplicate."""
         if seq == FOREIGN_SEQ:
             return 0
         if self.next_seq == UNNUMBERED:
-            self.next_seq = 0 if from_start else seq
+            self.next_seq = 0 if begins_at_zero() else seq
         gap = seq - self.next_seq
         if gap >= 0:
             first = max(self.next_seq, seq - MAX_HOLES)
@@ -53,6 +55,8 @@ class PartitionMemory:
     """What is remembered of one partition, and its tally since the last drain.
 
     clock_us follows the newest LIVE event_time, jumps shortened: it decides a source's life.
+    from_start: every source that was ever here is known, because reading began with the first
+    record and none was forgotten since.
     """
 
     from_start: bool
@@ -66,9 +70,24 @@ class PartitionMemory:
     def publisher(self, source: str) -> Publisher:
         """Return what is remembered of `source`; nothing when its life is over."""
         known = self.publishers.get(source)
-        if known is None or self.clock_us - known.heard_us > SOURCE_LIFE_US:
+        if known is not None and self.is_over(known):
+            self.from_start, known = False, None
+        if known is None:
             known = self.publishers[source] = Publisher(self.clock_us)
         return known
+
+    def is_over(self, known: Publisher) -> bool:
+        """Return whether the source was not heard for its life: it is forgotten."""
+        return self.clock_us - known.heard_us > SOURCE_LIFE_US
+
+    def begins_at_zero(self) -> bool:
+        """Return whether a source without a number so far is new, so that it begins at 0.
+
+        Once any source was forgotten it may be one that returns: its past is not missing.
+        """
+        if self.from_start and any(map(self.is_over, self.publishers.values())):
+            self.from_start = False
+        return self.from_start
 
     def advance(self, event_time_us: int) -> None:
         """Take in the event_time of a LIVE event."""
@@ -91,6 +110,7 @@ def restored(snapshot: AggregationSnapshot) -> PartitionMemory:
                 holes=list(state.holes),
                 events=state.events,
                 live_max_us=state.live_max_event_time_us,
+                strategies=state.strategies,
             )
             for state in snapshot.publishers
         },
@@ -103,7 +123,7 @@ def snapshot_of(partition: int, next_offset: int, memory: PartitionMemory) -> Ag
     return AggregationSnapshot(
         partition=partition,
         next_offset=next_offset,
-        from_start=memory.from_start,
+        from_start=memory.begins_at_zero(),
         max_event_time_us=memory.max_us,
         publishers=tuple(
             PublisherState(
@@ -113,8 +133,9 @@ def snapshot_of(partition: int, next_offset: int, memory: PartitionMemory) -> Ag
                 events=known.events,
                 live_max_event_time_us=known.live_max_us,
                 last_event_time_us=known.heard_us + behind_us,
+                strategies=known.strategies,
             )
             for source, known in sorted(memory.publishers.items())
-            if memory.clock_us - known.heard_us <= SOURCE_LIFE_US
+            if not memory.is_over(known)
         ),
     )

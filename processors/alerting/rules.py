@@ -79,6 +79,18 @@ _HOLDS: Mapping[str, Rule] = {
         "abort {strategy} --reason ..., or repair it and wait.",
     ),
     "stale": _hold(Severity.ERROR, "No fresh data", _FEED),
+    "gap": _hold(
+        Severity.CRITICAL,
+        "Metrics have a gap",
+        "Look at the aggregation's log; then tradecanary resume {strategy} --reason ..., or "
+        "tradecanary abort {strategy} --reason ...",
+    ),
+    "catching_up": _hold(
+        Severity.WARNING,
+        "The decider is catching up",
+        "Wait: nothing rises before it has read all there is. If it stays, look at the decider's "
+        "log. " + _LOOK,
+    ),
     "missing": _hold(Severity.ERROR, "Events are missing", _FEED),
     "bad": _hold(
         Severity.ERROR,

@@ -174,6 +174,9 @@ def _rise(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
 def _resume(strategy: StrategyState, command: Command, cause: Cause, at: At) -> Changed:
     if strategy.killed:
         return refused(strategy, cause, at, "the kill switch is on: unkill first")
+    rollout = strategy.rollout
+    if rollout is not None and rollout.status is RolloutStatus.WATCHING and not rollout.gap:
+        return refused(strategy, cause, at, _why_not(strategy))
     return _triggering(Trigger.RESUME)(strategy, command, cause, at)
 
 

@@ -44,9 +44,9 @@ def data_problem(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | Non
         problem
         for problem in (
             _stale(rollout, flow, now_us),
-            _lost(rollout, flow),
+            _lost(rollout),
             _silent(rollout),
-            _foreign(rollout, flow),
+            _foreign(rollout),
             _misrouted(rollout),
         )
         if problem is not None
@@ -66,10 +66,9 @@ def _stale(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | None:
     return DataProblem(hold, f"data are {age_s:.1f} s old (limit {limit:g} s)", check)
 
 
-def _lost(rollout: Rollout, flow: Flow) -> DataProblem | None:
-    limits, phase = rollout.spec.policy.data, rollout.phase
-    events = flow.events - phase.events_before
-    missing, bad = flow.missing - phase.missing_before, flow.bad - phase.bad_before
+def _lost(rollout: Rollout) -> DataProblem | None:
+    limits, flow = rollout.spec.policy.data, rollout.phase.flow
+    events, missing, bad = flow.events, flow.missing, flow.bad
     missing_pct = missing * 100 / (events + missing) if missing > 0 else 0.0
     bad_pct = bad * 100 / (events + bad) if bad > 0 else 0.0
     harm = missing_pct > limits.missing_roll_back_pct
@@ -87,12 +86,12 @@ def _lost(rollout: Rollout, flow: Flow) -> DataProblem | None:
     return None
 
 
-def _foreign(rollout: Rollout, flow: Flow) -> DataProblem | None:
+def _foreign(rollout: Rollout) -> DataProblem | None:
     """Losses of a publisher without sequence numbers may depend on the variant, unseen."""
     judge = rollout.spec.policy.judge
     if judge.kind == "thresholds" or judge.allow_foreign:
         return None
-    events = flow.foreign - rollout.phase.foreign_before
+    events = rollout.phase.flow.foreign
     if events <= 0:
         return None
     reason = (

@@ -1,7 +1,8 @@
 """What of the flow is evidence for a rollout: partial sums matched to the vectors that were issued.
 
-Orders of revision 0 (no coin decided) and misrouted orders are never evidence; the caller hands in
-LIVE groups only. Guards and the pooled sums use every order at once, judges mature cohorts.
+Orders of revision 0 (no coin decided) and misrouted orders are never evidence; what the canary was
+given astray counts for the guards all the same. The caller hands in LIVE groups only. Guards and
+the pooled sums use every order at once, judges mature cohorts.
 """
 
 from __future__ import annotations
@@ -38,8 +39,19 @@ def in_scope(rollout: Rollout, partial: PartialSums) -> bool:
     )
 
 
+def had_no_coin(partial: PartialSums) -> bool:
+    """Return whether the group went to the baseline under revision 0, as it must without a coin.
+
+    Weight 0 is one that was not recorded.
+    """
+    whole = partial.weight_bp in {0, FULL_WEIGHT_BP}
+    return partial.routing_revision == 0 and partial.variant == STABLE and whole
+
+
 def is_misrouted(rollout: Rollout, partial: PartialSums) -> bool:
     """Return whether the group does not match the vector issued under its revision."""
+    if partial.routing_revision == 0:
+        return not had_no_coin(partial)
     facts = rollout.revisions.get(partial.routing_revision)
     if facts is None:
         return partial.routing_revision > min(rollout.revisions)
@@ -52,10 +64,14 @@ def is_misrouted(rollout: Rollout, partial: PartialSums) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When partial sums are taken in: the watermark up to which cohorts were folded, and now."""
+    """When partial sums are taken in: the watermark up to which cohorts were folded, and now.
+
+    `thinned`: whatever has revision 0 was left out, and is no canary order astray.
+    """
 
     folded_us: int
     now_us: int
+    thinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +92,35 @@ def fold(rollout: Rollout, partials: Collection[PartialSums], at: Moment) -> Rip
     if rollout.status is not RolloutStatus.HALTED:
         orders = rollout.phase.all_orders + sum(partial.orders for partial in partials)
         rollout = replace(rollout, phase=replace(rollout.phase, all_orders=orders))
-    tossed = [p for p in partials if p.routing_revision and in_scope(rollout, p)]
+    tossed = [
+        p
+        for p in partials
+        if in_scope(rollout, p) and (p.routing_revision or not (at.thinned or had_no_coin(p)))
+    ]
     astray = [partial for partial in tossed if is_misrouted(rollout, partial)]
     if astray:
-        misrouted = rollout.misrouted + sum(partial.orders for partial in astray)
-        rollout = replace(rollout, misrouted=misrouted)
+        rollout = _strayed(rollout, astray)
         tossed = [partial for partial in tossed if not is_misrouted(rollout, partial)]
     found = [partial for partial in tossed if partial.routing_revision in rollout.revisions]
-    return _take_in(rollout, found, at) if found else Ripened(rollout, ())
+    return _take_in(rollout, found, at) if found else Ripened(_with_peak(rollout), ())
+
+
+def _strayed(rollout: Rollout, astray: list[PartialSums]) -> Rollout:
+    """The rollout with misrouted orders counted; the canary's money is lost whoever chose it."""
+    canary = [partial for partial in astray if partial.version == rollout.spec.canary]
+    return replace(
+        rollout,
+        misrouted=rollout.misrouted + sum(partial.orders for partial in astray),
+        astray=_money(rollout.astray, canary),
+        astray_orders=rollout.astray_orders + sum(partial.orders for partial in canary),
+    )
+
+
+def _with_peak(rollout: Rollout) -> Rollout:
+    earned = rollout.canary_pnl_micros
+    peak = max(rollout.peak_pnl_micros, earned)
+    deepest = max(rollout.deepest_micros, peak - earned)
+    return replace(rollout, peak_pnl_micros=peak, deepest_micros=deepest)
 
 
 def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Ripened:
@@ -96,8 +133,6 @@ def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Ripened:
         if at.folded_us >= horizons.orders_ripe_at_us(partial.cohort_us)
     )
     revisions = _with_money(rollout.revisions, found)
-    earned = sum(facts.canary.pnl_micros for facts in revisions.values())
-    peak = max(rollout.peak_pnl_micros, earned)
     histograms = judge_of(rollout.spec).histograms
     pending = cohorts.add(rollout.pending, found, horizons, at.folded_us, histograms)
     ripe = cohorts.late(found, horizons, at.folded_us, histograms)
@@ -107,14 +142,12 @@ def _take_in(rollout: Rollout, found: list[PartialSums], at: Moment) -> Ripened:
         canary=rollout.canary.plus(canary, POOLED_HISTOGRAMS),
         phase=_phase(rollout, stable, canary),
         revisions=revisions,
-        peak_pnl_micros=peak,
-        deepest_micros=max(rollout.deepest_micros, peak - earned),
         pending=pending,
         late=rollout.late + late,
         burst=_burst(rollout.burst, canary, at.now_us),
         silence=Silence() if any(partial.orders for partial in canary) else rollout.silence,
     )
-    return Ripened(rollout, ripe)
+    return Ripened(_with_peak(rollout), ripe)
 
 
 def _with_money(

@@ -46,10 +46,10 @@ class SourceProgress:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """All source partitions together, with the running counts of what was lost or bad.
+    """All source partitions together. What was lost is counted by strategy: `losses`.
 
-    `foreign`: events of publishers without sequence numbers, whose losses nobody sees.
-    `idle`: no partition has events, so that the watermark goes by recorded time.
+    `idle`: no partition has events, so that the watermark goes by recorded time. `read_at_us`:
+    when a look last had all of commands, kill switch and metrics, -1 before any.
     """
 
     since_us: int
@@ -57,13 +57,10 @@ class Flow:
     watermark_us: int = -1
     moved_at_us: int = -1
     idle: bool = False
-    events: int = 0
-    missing: int = 0
-    bad: int = 0
     duplicates: int = 0
-    foreign: int = 0
     behind: int = 0
     gaps: int = 0
+    read_at_us: int = -1
 
     def data_age_us(self, now_us: int) -> int:
         """Return the time since every partition was last seen caught up."""
@@ -121,11 +118,7 @@ def fold(flow: Flow, manifest: MetricsBatch, now_us: int) -> tuple[Flow, Fit]:
         replace(
             flow,
             partitions=partitions,
-            events=flow.events + sum(part.events for part in manifest.ranges),
-            missing=flow.missing + sum(part.missing for part in manifest.ranges),
-            bad=flow.bad + sum(part.bad for part in manifest.ranges),
             duplicates=flow.duplicates + sum(part.duplicates for part in manifest.ranges),
-            foreign=flow.foreign + sum(p.events for p in manifest.publishers if p.top_seq < 0),
             gaps=flow.gaps + (how is Fit.GAP),
         ),
         how,
@@ -201,7 +194,12 @@ def taken_over(flow: Flow, away_us: int) -> Flow:
         )
         for number, known in flow.partitions.items()
     }
-    return replace(flow, since_us=flow.since_us + away_us, partitions=partitions)
+    return replace(
+        flow,
+        since_us=flow.since_us + away_us,
+        read_at_us=flow.read_at_us + away_us if flow.read_at_us >= 0 else -1,
+        partitions=partitions,
+    )
 
 
 def clock_step_us(before: Flow, after: Flow, now_us: int) -> int:

@@ -43,13 +43,14 @@ class Compared:
 
 
 def canary_pnl_micros(rollout: Rollout) -> int:
-    """Return the canary's cumulative P&L since the start of the rollout."""
-    return sum(facts.canary.pnl_micros for facts in rollout.revisions.values())
+    """Return the canary's cumulative P&L since the start of the rollout, misrouted orders too."""
+    return rollout.canary_pnl_micros
 
 
 def canary_notional_micros(rollout: Rollout) -> int:
-    """Return the notional of the canary's orders since the start of the rollout."""
-    return sum(facts.canary.notional_micros for facts in rollout.revisions.values())
+    """Return the notional of the canary's orders since the start of the rollout, misrouted too."""
+    given = sum(facts.canary.notional_micros for facts in rollout.revisions.values())
+    return given + rollout.astray.notional_micros
 
 
 def excess_loss_micros(rollout: Rollout) -> int:
@@ -110,7 +111,7 @@ def _max_orders(seen: GuardInput) -> Compared | None:
     limit = seen.limits.max_orders
     if limit is None:
         return None
-    orders = seen.rollout.canary.orders
+    orders = seen.rollout.canary.orders + seen.rollout.astray_orders
     sentence = f"canary was given {orders} orders (limit {limit})"
     return Compared(orders, limit, "orders", orders > limit, sentence)
 

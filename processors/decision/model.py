@@ -11,6 +11,7 @@ from tradecanary.processors.decision.history import History
 from tradecanary.processors.decision.judges.judge import JudgeState
 from tradecanary.processors.decision.judges.sequential.reference import Reference
 from tradecanary.processors.decision.keyed import Keyed
+from tradecanary.processors.decision.losses import FlowCounts
 from tradecanary.processors.decision.spec import RolloutSpec
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.decisions import RolloutStatus, RouterFact, Vector
@@ -24,6 +25,7 @@ class LookEvent:
 
     `decision_header`: of a recorded look whose decisions an older release wrote, the header of that
     release's contract. Their hashes, and the salts that come of them, are those of its bytes.
+    `thinned`: recorded flow, routed anew (a backtest): what was left out has revision 0.
     """
 
     epoch: int
@@ -34,6 +36,7 @@ class LookEvent:
     kills: tuple[KillSwitch, ...] = ()
     at_end: bool = True
     decision_header: bytes = b""
+    thinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRun:
-    """The phase that runs: its clock, its orders, and the flow's counters when it began.
+    """The phase that runs: its clock, its orders, and what was lost of the strategy's flow.
 
     `all_orders`: of the whole strategy while the clock may run. `mature` and `accounts`: orders
     and (where they are the unit) active accounts by variant, from mature cohorts.
@@ -98,10 +101,7 @@ class PhaseRun:
     stable: Sums = field(default_factory=Sums)
     canary: Sums = field(default_factory=Sums)
     all_orders: int = 0
-    events_before: int = 0
-    missing_before: int = 0
-    bad_before: int = 0
-    foreign_before: int = 0
+    flow: FlowCounts = field(default_factory=FlowCounts)
     mature: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, Keyed[None]] = field(default_factory=dict)
 
@@ -112,7 +112,9 @@ class Rollout:
 
     `references`: what each phase froze. `judge_state`: of the row that `judge_of(spec)` names.
     `hold`: what holds now; `told_hold`: what was last written to hold, and not that it is over;
-    `free_since_us`: since when nothing holds after that.
+    `free_since_us`: since when nothing holds after that. `gap`: where the metrics had one while
+    nothing could be halted; only RESUME ends it. `astray`: money of misrouted orders that the
+    canary was given.
     """
 
     spec: RolloutSpec
@@ -146,6 +148,9 @@ class Rollout:
     told_hold: str = ""
     free_since_us: int = -1
     outcome: str = ""
+    astray: Money = Money()
+    astray_orders: int = 0
+    gap: str = ""
 
     @property
     def horizons(self) -> Horizons:
@@ -155,6 +160,12 @@ class Rollout:
     def unheld(self) -> Rollout:
         """Return the rollout with nothing that holds, after a decision that says so."""
         return replace(self, hold="", hold_reason="", told_hold="", free_since_us=-1)
+
+    @property
+    def canary_pnl_micros(self) -> int:
+        """The canary's cumulative P&L since the start, misrouted orders too."""
+        earned = sum(facts.canary.pnl_micros for facts in self.revisions.values())
+        return earned + self.astray.pnl_micros
 
     @property
     def canary_bp(self) -> int:

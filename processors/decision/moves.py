@@ -33,6 +33,8 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
     status, kind = row
     carried = rollout.status in CARRYING
     rollout = replace(rollout.unheld(), status=status)
+    if trigger is Trigger.RESUME:
+        rollout = replace(rollout, gap="")
     if status in ENDED:
         rollout = replace(rollout, ended_at_us=at.now_us, outcome=cause.reason, pending={})
         strategy = _remembered(strategy, rollout)
@@ -45,7 +47,7 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
                 if trigger is Trigger.PHASE_PASSED
                 else len(rollout.spec.policy.ramp) - 1
             )
-            rollout = frozen_reference(strategy, replace(rollout, phase=_phase(index, at)), index)
+            rollout = frozen_reference(strategy, replace(rollout, phase=PhaseRun(index)), index)
             weight = rollout.spec.policy.ramp[index].weight_bp
             return _with_weight(strategy, rollout, weight, kind, cause, at)
         case Trigger.HARM | Trigger.ABORT | Trigger.EXPIRE if carried:
@@ -97,22 +99,12 @@ def _admit(strategy: StrategyState, rollout: Rollout, cause: Cause, at: At) -> C
         started_at_us=at.now_us,
         canary_since_us=at.now_us,
         salt=hashlib.sha256(seed.encode()).hexdigest()[:16],
-        phase=_phase(0, at),
+        phase=PhaseRun(),
         burst=Burst(since_us=at.now_us),
     )
     strategy = replace(strategy, unit=rollout.spec.unit)
     weight = rollout.spec.policy.ramp[0].weight_bp
     return _with_weight(strategy, rollout, weight, DecisionKind.START, cause, at)
-
-
-def _phase(index: int, at: At) -> PhaseRun:
-    return PhaseRun(
-        index=index,
-        events_before=at.flow.events,
-        missing_before=at.flow.missing,
-        bad_before=at.flow.bad,
-        foreign_before=at.flow.foreign,
-    )
 
 
 def _with_weight(

@@ -21,19 +21,22 @@ from tradecanary.schemas.decisions import RolloutStatus
 from tradecanary.schemas.units import CANARY, STABLE, US_PER_S
 
 _FRESH_US = 5 * US_PER_S
+_UNREAD_US = 5 * US_PER_S
+"""A command that was just read hides the end of its topic for a look or two: not worth telling."""
 
 
-def look(strategy: StrategyState, at: At) -> Changed:
+def look(strategy: StrategyState, at: At, *, is_read: bool) -> Changed:
     """Return the strategy after this look at its rollout, and what was decided.
 
     What is broken in the data or in the split holds; it never hides what asks for a roll-back.
+    Unless `is_read`, an abort or a kill may lie unread: then nothing rises.
     """
     rollout = strategy.rollout
     if rollout is not None and rollout.status is RolloutStatus.PENDING:
-        return _pending(strategy, rollout, at)
+        return _pending(strategy, rollout, at, is_read=is_read)
     if rollout is None or rollout.status not in CARRYING:
         return strategy, ()
-    seen = _weighed(strategy, rollout, at)
+    seen = _weighed(strategy, rollout, at, is_read=is_read)
     harm = _harm(seen)
     if harm is not None:
         return _must(apply(strategy, Trigger.HARM, harm, at))
@@ -55,12 +58,13 @@ class Weighed:
     judgement: Judgement
     problem: DataProblem | None
     phase: PhaseCheck
+    is_read: bool
 
 
 _UNJUDGED = Judgement(Verdict.INCONCLUSIVE, promotable=False, reason="at 100 % without control")
 
 
-def _weighed(strategy: StrategyState, rollout: Rollout, at: At) -> Weighed:
+def _weighed(strategy: StrategyState, rollout: Rollout, at: At, *, is_read: bool) -> Weighed:
     watching = rollout.status is RolloutStatus.WATCHING
     return Weighed(
         rollout=rollout,
@@ -68,10 +72,13 @@ def _weighed(strategy: StrategyState, rollout: Rollout, at: At) -> Weighed:
         judgement=_UNJUDGED if watching else judge(rollout),
         problem=data_problem(rollout, at.flow, at.now_us),
         phase=phase_check(rollout),
+        is_read=is_read,
     )
 
 
 def _broken(seen: Weighed) -> Hold | None:
+    if seen.rollout.gap:
+        return Hold(HoldCode.GAP, Cause(seen.rollout.gap))
     ratio, problem = sample_ratio(seen.rollout), seen.problem
     if ratio is not None and ratio[0].breached:
         return Hold(HoldCode.SAMPLE_RATIO, Cause(ratio[1], checks=(ratio[0],)))
@@ -158,7 +165,7 @@ def _guard_harm(strategy: StrategyState, rollout: Rollout, at: At) -> Cause | No
     return None if sentence is None else Cause(sentence, checks=checks)
 
 
-def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
+def _pending(strategy: StrategyState, rollout: Rollout, at: At, *, is_read: bool) -> Changed:
     policy = rollout.spec.policy
     if at.now_us - rollout.created_at_us > policy.max_pending_s * US_PER_S:
         reason = f"still PENDING after {policy.max_pending_s:g} s: {rollout.hold_reason}"
@@ -173,6 +180,8 @@ def _pending(strategy: StrategyState, rollout: Rollout, at: At) -> Changed:
     hold = hold or _reference_missing(strategy, rollout)
     if hold is not None:
         return hold_on(strategy, hold, at)
+    if not is_read:
+        return _unread(strategy, at)
     rollout = replace(
         rollout,
         order_horizon_us=statuses[0].order_horizon_us,
@@ -218,6 +227,17 @@ def _gate(strategy: StrategyState, rollout: Rollout, gate: str) -> Hold | None:
     return None
 
 
+def _unread(strategy: StrategyState, at: At) -> Changed:
+    """Wait for the end of what is to be read; told when it does not come soon."""
+    if at.now_us - at.flow.read_at_us < _UNREAD_US:
+        return strategy, ()
+    reason = (
+        "catching up: commands, kill switch or metrics are not read to their end, and an abort may "
+        "be among them"
+    )
+    return hold_on(strategy, Hold(HoldCode.CATCHING_UP, Cause(reason)), at)
+
+
 def _active(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     check = seen.phase
     if check.answer is PhaseAnswer.PASSED:
@@ -246,6 +266,8 @@ def _rise(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
         hold = Hold(HoldCode.ATTEST, Cause(problem))
     if hold is not None:
         return hold_on(strategy, hold, at)
+    if not seen.is_read:
+        return _unread(strategy, at)
     orders, stable = rollout.phase.canary.orders, rollout.phase.stable.orders
     reason = (
         f"phase {ramp[index - 1].name} passed ({orders} canary, {stable} stable orders); "
@@ -264,6 +286,8 @@ def _watching(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
         return hold_on(strategy, Hold(HoldCode.CRITERIA, cause), at)
     if strategy.killed or rollout.phase.time_us < rollout.spec.policy.watch_s * US_PER_S:
         return hold_on(strategy, NOTHING_HOLDS, at)
+    if not seen.is_read:
+        return _unread(strategy, at)
     seconds = rollout.spec.policy.watch_s
     reason = f"watched for {seconds:g} s at 100 %; {rollout.spec.canary} is the new baseline"
     return _must(apply(strategy, Trigger.WATCH_OVER, Cause(reason), at))

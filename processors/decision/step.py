@@ -9,10 +9,17 @@ byte, and is how a restarted decider recovers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from tradecanary.processors.decision import account_past, evidence, frontier, history, routers
+from tradecanary.processors.decision import (
+    account_past,
+    evidence,
+    frontier,
+    history,
+    losses,
+    routers,
+)
 from tradecanary.processors.decision.account_past import Past
 from tradecanary.processors.decision.chain import At, Cause, Changed, send
 from tradecanary.processors.decision.cohorts import Ripe
@@ -21,6 +28,7 @@ from tradecanary.processors.decision.frontier import Fit, Flow
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Terms
 from tradecanary.processors.decision.kills import switched
+from tradecanary.processors.decision.losses import Losses
 from tradecanary.processors.decision.model import LookEvent, PartitionState, Rollout, StrategyState
 from tradecanary.processors.decision.moves import apply, reissue
 from tradecanary.processors.decision.recorded import recorded
@@ -45,10 +53,20 @@ def initial(partition: int) -> PartitionState:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The watermark up to which cohorts were folded before, and by how much clocks advance."""
+    """Up to which watermark cohorts were folded before, how much clocks advance, what was lost."""
 
     folded_us: int
     clock_us: int
+    lost: Losses
+    thinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where the metrics had a gap at this look, and whether all there was had been read."""
+
+    gap: str
+    is_read: bool
 
 
 def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple[Emit, ...]]:
@@ -60,11 +78,16 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
     before = state.flow or Flow(since_us=now_us)
     if event.epoch != state.epoch:
         state, before = _taken_over(state, before, now_us)
-    flow, partials, gap = _fold_manifests(before, event.manifests, now_us)
+    flow, taken, gap = _fold_manifests(before, event.manifests, now_us)
+    partials, lost = _by_strategy(taken), losses.of_manifests(taken)
     flow = frontier.advance_watermark(flow, now_us)
+    is_read = event.at_end and flow.is_confirmed()
+    if is_read:
+        flow = replace(flow, read_at_us=now_us)
     kills = dict(state.kills) | {kill.strategy: kill for kill in event.kills}
     at = At(state.partition, state.look + 1, event.epoch, now_us, flow, event.decision_header)
-    passed = Passed(before.watermark_us, frontier.clock_step_us(before, flow, now_us))
+    clock_us = frontier.clock_step_us(before, flow, now_us)
+    passed = Passed(before.watermark_us, clock_us, lost, event.thinned)
     effects: list[Emit] = [recorded(at, event)]
     event = replace(event, commands=_of_own_ids(state, event))
     strategies = dict(state.strategies)
@@ -75,7 +98,7 @@ def step(state: PartitionState, event: LookEvent) -> tuple[PartitionState, tuple
         strategy = strategies.get(name) or StrategyState(name)
         strategy = routers.take_in(strategy, facts.get(name, ()), now_us)
         strategy = _take_in(strategy, partials.get(name, ()), at, passed)
-        strategy, sent = _decide(strategy, event, state.kills, gap, at)
+        strategy, sent = _decide(strategy, event, state.kills, Seen(gap, is_read), at)
         effects += sent
         strategies[name] = strategy
     moved = replace(
@@ -105,8 +128,8 @@ def _taken_over(state: PartitionState, flow: Flow, now_us: int) -> tuple[Partiti
 
 def _fold_manifests(
     flow: Flow, manifests: Iterable[MetricsBatch], now_us: int
-) -> tuple[Flow, dict[str, list[PartialSums]], str]:
-    partials: dict[str, list[PartialSums]] = {}
+) -> tuple[Flow, list[MetricsBatch], str]:
+    taken: list[MetricsBatch] = []
     gap = ""
     for manifest in manifests:
         before = flow
@@ -115,9 +138,16 @@ def _fold_manifests(
             continue
         if how is Fit.GAP:
             gap = _gap_text(before, manifest)
+        taken.append(manifest)
+    return flow, taken, gap
+
+
+def _by_strategy(manifests: Iterable[MetricsBatch]) -> dict[str, list[PartialSums]]:
+    partials: dict[str, list[PartialSums]] = {}
+    for manifest in manifests:
         for partial in manifest.partials:
             partials.setdefault(partial.strategy, []).append(partial)
-    return flow, partials, gap
+    return partials
 
 
 def _gap_text(flow: Flow, manifest: MetricsBatch) -> str:
@@ -135,7 +165,7 @@ def _names(known: Mapping[str, StrategyState], event: LookEvent) -> set[str]:
 
 
 def _take_in(
-    strategy: StrategyState, partials: Iterable[PartialSums], at: At, passed: Passed
+    strategy: StrategyState, partials: Collection[PartialSums], at: At, passed: Passed
 ) -> StrategyState:
     live = [partial for partial in partials if partial.mode is Mode.LIVE]
     rollout = strategy.rollout
@@ -145,8 +175,13 @@ def _take_in(
         return strategy
     if any(partial.orders and evidence.in_scope(rollout, partial) for partial in live):
         strategy = replace(strategy, orders_at_us=at.now_us)
+    counts = rollout.phase.flow.plus(passed.lost.of(strategy.strategy, partials))
+    if counts != rollout.phase.flow:
+        rollout = replace(rollout, phase=replace(rollout.phase, flow=counts))
     past = strategy.accounts.of(rollout.spec.stable)
-    folded = evidence.fold(rollout, live, evidence.Moment(passed.folded_us, at.now_us))
+    folded = evidence.fold(
+        rollout, live, evidence.Moment(passed.folded_us, at.now_us, passed.thinned)
+    )
     ripened = evidence.ripen(folded.rollout, at.flow.watermark_us)
     rollout = _judge_folds(ripened.rollout, (*folded.ripe, *ripened.ripe), past)
     halted = rollout.status is RolloutStatus.HALTED
@@ -190,7 +225,7 @@ def _decide(
     strategy: StrategyState,
     event: LookEvent,
     kills: Mapping[str, KillSwitch],
-    gap: str,
+    seen: Seen,
     at: At,
 ) -> Changed:
     strategy, effects = switched(strategy, kills, event.kills, at)
@@ -198,14 +233,12 @@ def _decide(
     for command in in_order(mine):
         strategy, sent = obey(strategy, command, at)
         effects += sent
-    if gap:
-        halted = apply(strategy, Trigger.HALT, Cause(gap), at)
-        if halted is not None:
-            strategy, sent = halted
-            effects += sent
-    strategy, sent = look(strategy, at)
+    strategy, sent = _at_gap(strategy, seen.gap, at)
     effects += sent
-    if not _is_fresh(event, at):
+    strategy, sent = look(strategy, at, is_read=seen.is_read)
+    effects += sent
+    # leases live only on commands, kills and metrics that the present decider has seen to now
+    if not seen.is_read or at.flow.data_age_us(at.now_us) >= RENEW_AGE_US:
         return strategy, effects
     if routers.is_back(strategy, at.now_us):
         cause = Cause("routers are back after a lapse: a new revision lets accounts move")
@@ -215,10 +248,15 @@ def _decide(
     return strategy, effects + sent
 
 
-def _is_fresh(event: LookEvent, at: At) -> bool:
-    """Leases live only on commands, kills and metrics that the present decider has seen to now."""
-    flow = at.flow
-    return event.at_end and flow.is_confirmed() and flow.data_age_us(at.now_us) < RENEW_AGE_US
+def _at_gap(strategy: StrategyState, gap: str, at: At) -> Changed:
+    """Halt what rises; what is halted or watching already keeps the gap until RESUME."""
+    rollout = strategy.rollout
+    if not gap or rollout is None or rollout.status not in CARRYING:
+        return strategy, ()
+    halted = apply(strategy, Trigger.HALT, Cause(gap), at)
+    if halted is not None:
+        return halted
+    return replace(strategy, rollout=replace(rollout, gap=rollout.gap or gap)), ()
 
 
 def _renew(strategy: StrategyState, at: At) -> Changed:

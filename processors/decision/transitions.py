@@ -55,6 +55,7 @@ TRANSITIONS: Mapping[tuple[RolloutStatus, Trigger], tuple[RolloutStatus, Decisio
     (_WATCHING, Trigger.ABORT): (_ROLLED_BACK, DecisionKind.ROLL_BACK),
     (_WATCHING, Trigger.KILL): (_WATCHING, DecisionKind.KILL),
     (_WATCHING, Trigger.UNKILL): (_WATCHING, DecisionKind.UNKILL),
+    (_WATCHING, Trigger.RESUME): (_WATCHING, DecisionKind.RESUME),
     (_WATCHING, Trigger.WATCH_OVER): (_PROMOTED, DecisionKind.FINISH),
 }
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tradecanary.processors.decision.chain import hash_of
+from tradecanary.processors.decision.losses import FlowCounts
 from tradecanary.processors.decision.model import LookEvent, PartitionState, StrategyState
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.transitions import CARRYING, ENDED, TRANSITIONS
@@ -88,10 +89,24 @@ def check(
             law(seen)
 
 
+def _uncounted(state: PartitionState) -> PartitionState:
+    """Return the state without the counts of events, in which all modes are."""
+    strategies = {
+        name: replace(one, rollout=replace(run, phase=replace(run.phase, flow=FlowCounts())))
+        if (run := one.rollout)
+        else one
+        for name, one in state.strategies.items()
+    }
+    return replace(state, strategies=strategies)
+
+
 def _only_live_moves_weights(
     states: tuple[PartitionState, PartitionState], event: LookEvent, effects: tuple[Emit, ...]
 ) -> None:
-    """The same orders once more as SHADOW and as REPLAY: nothing is decided or known otherwise."""
+    """The same orders once more as SHADOW and as REPLAY: nothing is decided or known otherwise.
+
+    But for how many events there were, of which those that are missing are a part.
+    """
     before, after = states
     manifests = tuple(
         replace(
@@ -103,8 +118,11 @@ def _only_live_moves_weights(
         )
         for manifest in event.manifests
     )
-    if manifests:
-        assert (after, effects) == step(before, replace(event, manifests=manifests))
+    counts = [one.rollout.phase.flow for one in after.strategies.values() if one.rollout]
+    if manifests and not any(one.missing or one.bad for one in counts):
+        known, sent = step(before, replace(event, manifests=manifests))
+        assert effects == sent
+        assert _uncounted(after) == _uncounted(known)
 
 
 def _moves_along_the_table(seen: Seen) -> None:
@@ -223,6 +241,34 @@ def _leases_live_on_what_was_seen(seen: Seen) -> None:
     assert all(now_us - p.caught_up_at_us < _LEASE_FRESH_US for p in flow.partitions.values())
 
 
+def _no_rise_before_all_is_read(seen: Seen) -> None:
+    """The decider itself raises nothing, nor ends a watch, while an abort may lie unread."""
+    flow = seen.states[1].flow
+    for decision in seen.decisions:
+        if decision.kind in _RISES | {DecisionKind.FINISH} and not decision.command_id:
+            assert flow is not None
+            assert seen.event.at_end
+            assert flow.is_confirmed()
+
+
+def _a_gap_stops_everything(seen: Seen) -> None:
+    """After a gap what ran rises and finishes only when a person has resumed it."""
+    before, after = (state.flow for state in seen.states)
+    rollout = seen.before.rollout
+    if rollout is None or rollout.status not in CARRYING or seen.asks(CommandKind.START):
+        return
+    gaps = (after.gaps if after else 0) - (before.gaps if before else 0)
+    if gaps and not any(seen.asks(kind) for kind in (CommandKind.INCREASE, CommandKind.PROMOTE)):
+        last = seen.after.rollout
+        assert last is not None
+        assert last.status is not RolloutStatus.ACTIVE
+        assert last.gap or last.status is not RolloutStatus.WATCHING
+        assert not seen.rises
+    if rollout.gap and not seen.asks(CommandKind.RESUME):
+        assert not seen.rises
+        assert all(decision.kind is not DecisionKind.FINISH for decision in seen.decisions)
+
+
 def _an_end_is_an_end(seen: Seen) -> None:
     """After promotion or roll-back nothing moves until the next START."""
     rollout, vector = seen.before.rollout, seen.before.vector
@@ -247,5 +293,7 @@ LAWS = (
     _no_rise_under_a_hold,
     _no_rise_on_old_data,
     _leases_live_on_what_was_seen,
+    _no_rise_before_all_is_read,
+    _a_gap_stops_everything,
     _an_end_is_an_end,
 )

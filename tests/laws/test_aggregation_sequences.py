@@ -19,6 +19,7 @@ from tradecanary.processors.aggregation.oracle import PlainFold
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.execution import ExecutionEvent
 from tradecanary.schemas.metrics import AggregationSnapshot
+from tradecanary.schemas.strategy_set import only
 
 MakeFold = Callable[[], Fold]
 both = pytest.mark.parametrize("make", [PlainFold, CompiledFold])
@@ -112,3 +113,56 @@ def test_a_weekend_does_not_make_sources_forgotten(make: MakeFold) -> None:
     ]
     drained, _ = fold_all(make(), log_of(map(encode, made), timestamp_ms=monday // 1_000))
     assert drained.tallies[0] == Tally(events=4, duplicates=0, missing=0)
+
+
+@both
+@pytest.mark.parametrize("snapshots", [(), (6,), (24, 26), (3, 25, 26)])
+def test_a_forgotten_source_that_returns_has_lost_nothing(
+    make: MakeFold, snapshots: tuple[int, ...]
+) -> None:
+    """Its past was counted before: wherever a restart lay, its next number is its beginning.
+
+    Before any source was forgotten a new one begins at 0, and what is missing before it is lost.
+    """
+    timestamp_ms = (T0_US + 2 * SOURCE_LIFE_US) // 1_000
+    made = [_heard("weekly", seq, T0_US) for seq in range(50)]
+    made += [_heard("busy", hour, T0_US + hour * HOUR_US) for hour in range(24)]
+    made += [_heard("new", 7, T0_US + 23 * HOUR_US)]
+    made += [_heard("busy", hour, T0_US + hour * HOUR_US) for hour in range(24, 27)]
+    made += [_heard("weekly", 50, T0_US + 26 * HOUR_US), _heard("newer", 9, T0_US + 26 * HOUR_US)]
+    fold, missing = make(), 0
+    fold.restore(empty_snapshot(0, 0, from_start=True))
+    for at, one in enumerate(made):
+        feed(fold, 0, log_of([encode(one)], timestamp_ms))
+        if at - 49 in snapshots:
+            missing += fold.drain().tallies[0].missing
+            snapshot, fold = fold.snapshot(0, at + 1), make()
+            fold.restore(snapshot)
+
+    assert 7 == missing + fold.drain().tallies[0].missing
+    assert not fold.snapshot(0, len(made)).from_start
+
+
+@both
+def test_a_publisher_s_losses_and_strategies_are_told(make: MakeFold) -> None:
+    """Losses are its own; strategies are remembered over drains, snapshots and re-scans."""
+
+    def sent(source: str, seq: int, strategy: str) -> ExecutionEvent:
+        return event(source=source, source_seq=seq, strategy=strategy)
+
+    first = [sent("a", 0, "x"), sent("a", 1, "y"), sent("b", 3, "y"), sent("b", 0, "y")]
+    second = [sent("a", 9, "x"), sent("b", 4, "z")]
+    fold, again = make(), make()
+    drained, _ = fold_all(fold, log_of(map(encode, first)), empty_snapshot(0, 0, from_start=True))
+    told = [(one.source, one.missing, one.strategies) for one in drained.publishers]
+    assert told == [("a", 0, only("x") | only("y")), ("b", 2, only("y"))]
+    assert drained.tallies[0].missing == 2
+
+    again.restore(empty_snapshot(0, 0, from_start=True))
+    feed(again, 0, log_of(map(encode, first)), summed=False)
+    restored = make()
+    restored.restore(fold.snapshot(0, 4))
+    for each in (fold, again, restored):
+        feed(each, 0, log_of(map(encode, second)))
+        told = [(one.source, one.missing, one.strategies) for one in each.drain().publishers]
+        assert told == [("a", 7, only("x") | only("y")), ("b", 0, only("y") | only("z"))]

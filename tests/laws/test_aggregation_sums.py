@@ -29,12 +29,13 @@ from tradecanary.processors.aggregation.folding import (
     Fold,
     empty_snapshot,
 )
-from tradecanary.processors.aggregation.oracle import PlainFold, fnv1a64
+from tradecanary.processors.aggregation.oracle import PlainFold
 from tradecanary.schemas.codec import encode
 from tradecanary.schemas.execution import ExecutionEvent, Kind, Mode, OrderStatus
 from tradecanary.schemas.histogram import bucket_of
 from tradecanary.schemas.measures import MEASURE_NAMES
 from tradecanary.schemas.metrics import PartialSums
+from tradecanary.schemas.strategy_set import fnv1a64
 
 MakeFold = Callable[[], Fold]
 both = pytest.mark.parametrize("make", [PlainFold, CompiledFold])

@@ -180,6 +180,20 @@ def _audit(unit: UnitKind, cells: tuple[CellWeights, ...]) -> RoutingAudit:
     return RoutingAudit(issued, complete=True)
 
 
+@pytest.mark.parametrize(
+    ("variant", "weight_bp", "is_found"),
+    [(STABLE, FULL_WEIGHT_BP, False), (STABLE, 0, False), (STABLE, 9_000, True), (CANARY, 0, True)],
+)
+def test_revision_0_is_the_baseline_s(variant: str, weight_bp: int, *, is_found: bool) -> None:
+    """No coin decided: stable, whole. A canary order that says so contradicts itself."""
+    one = event(variant=variant, weight_bp=weight_bp, routing_revision=0)
+    audit = _audit(UnitKind.ORDER, (_cell(500),))
+    found = audit.check(order_of(encode(one)))
+
+    assert (What.MISROUTED if is_found else None) == (found[1].what if found else None)
+    assert audit.counts.no_coin == (not is_found)
+
+
 @given(
     unit=st.sampled_from(UnitKind),
     name=_name,

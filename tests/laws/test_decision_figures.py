@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.exported import STORY, exercised, figures, registry_of
-from tests.stories.flow import Router
+from tests.stories.router import Router
 from tests.stories.teller import STABLE_BUILD, Teller
 from tradecanary.processors.runtime.decision_figures import DecisionFigures
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.stories.flow import Router
+from tests.stories.router import Router
 from tradecanary.processors.decision.model import RouterSeen, StrategyState
 from tradecanary.processors.decision.routers import take_in
 from tradecanary.processors.decision.texts import LONGEST_NAME

@@ -24,7 +24,8 @@ from tests.laws.decision_input import (
     spec,
 )
 from tests.laws.decision_laws import check
-from tests.stories.flow import Flow, Router
+from tests.stories.flow import Flow
+from tests.stories.router import Router
 from tradecanary.processors.decision.model import LookEvent
 from tradecanary.processors.decision.replay import fold, name_of
 from tradecanary.processors.decision.snapshot import restore, snapshot

@@ -116,7 +116,10 @@ def test_what_another_slot_writes_meanwhile_is_folded_once() -> None:
     whole = replace(market.manifest(), slot="b")
     first, second = _halves(whole)
     # the other slot's partition of executions is another one
-    ranges = tuple(replace(one, partition=1, first_offset=0) for one in whole.ranges)
+    ranges = tuple(
+        replace(one, partition=1, first_offset=0, next_offset=one.next_offset - one.first_offset)
+        for one in whole.ranges
+    )
     first = replace(first, ranges=ranges)
     at = market.write(first)
     market.flow.offset -= sum(one.events for one in whole.ranges)

@@ -40,6 +40,21 @@ def test_a_spec_without_limits_is_refused_and_names_the_field(tmp_path: Path) ->
     assert "its limits were waived" in waived.stdout
 
 
+def test_a_scope_that_is_not_all_cells_is_refused_unless_agreed_to(tmp_path: Path) -> None:
+    """A promotion makes the canary the baseline everywhere, also where it was never compared."""
+    world = trading()
+    one, both = {"region": "us", "venue": "XNYS"}, {"region": "*", "venue": "*"}
+    asked = tradecanary(world, "start", spec_file(tmp_path, scope=[one]))
+    assert not list(world.operator.decisions(STRATEGY))
+    agreed = tradecanary(world, "start", spec_file(tmp_path, scope=[one]), "--promote-everywhere")
+    whole = tradecanary(trading(), "start", spec_file(tmp_path, scope=[one, both]))
+
+    assert Exit.REFUSED == asked.exit_code
+    assert "scope: is not all cells" in asked.stderr
+    assert "--promote-everywhere" in asked.stderr
+    assert Exit.OK == agreed.exit_code == whole.exit_code
+
+
 def test_limits_waived_in_the_file_alone_are_not_waived(tmp_path: Path) -> None:
     """Whoever starts it agrees, not whoever wrote the file."""
     world = trading()

@@ -19,13 +19,7 @@ from tradecanary.schemas.metrics import (
     PublisherProgress,
     SourceRange,
 )
-from tradecanary.schemas.routing import (
-    BreakerState,
-    LeaseState,
-    RevisionCounts,
-    RouterStatus,
-    UnitKind,
-)
+from tradecanary.schemas.strategy_set import only
 from tradecanary.schemas.units import US_PER_S
 
 _STATUSES = tuple(OrderStatus)
@@ -97,7 +91,9 @@ class Flow:
             0, self.offset, end, events, 0, self.missing, self.bad, 0, caught_up=True
         )
         top_seq = -1 if "foreign=yes" in words else self.offset
-        progress = PublisherProgress(0, "g1", events, top_seq, cohort_us + US_PER_S - 1)
+        newest_us, missing = cohort_us + US_PER_S - 1, self.missing if events else 0
+        serves = only("momentum")
+        progress = PublisherProgress(0, "g1", events, top_seq, newest_us, missing, serves)
         manifest = MetricsBatch(
             "a", 1, self.transaction, 0, 1, (seen,), (progress,) if events else (), partials
         )
@@ -128,7 +124,11 @@ class Flow:
             shares["canary"] = 0
         for word in words:
             key, value = word.split("=")
-            if key in {"foreign", "astray"}:  # not about the orders that are routed well
+            if key in {
+                "foreign",
+                "astray",
+                "coinless",
+            }:  # not about the orders that are routed well
                 continue
             if key == "rate":
                 total = float(value.rstrip("/s"))
@@ -159,8 +159,15 @@ class Flow:
     def _astray(
         self, vector: Vector | None, cohort_us: int, words: list[str]
     ) -> Iterator[PartialSums]:
-        """Yield the orders that are tagged with a weight that no vector gave."""
+        """Yield the orders that are tagged with a weight that no vector gave, or no revision."""
         for word in words:
+            if word.startswith("coinless=") and vector is not None:
+                versions, shares = (
+                    {"canary": vector.cells[0].weights[-1].version},
+                    {"canary": 10_000},
+                )
+                orders, lost = int(word.removeprefix("coinless=")), Figures(pnl=-40.0)
+                yield self._partial(None, "canary", versions, shares, cohort_us, orders, lost)
             if word.startswith("astray=") and vector is not None:
                 canary = next(w for w in vector.cells[0].weights if w.variant == "canary")
                 versions, shares = {"canary": canary.version}, {"canary": canary.weight_bp + 1}
@@ -215,81 +222,3 @@ class Flow:
 def _measure(name: str, n: int, value: int) -> MeasureSums:
     buckets = ((bucket_of(value),), (n,)) if n else ((), ())
     return MeasureSums(name, n, n * value, n * value * value, *buckets)
-
-
-@dataclass(frozen=True, slots=True)
-class Router:
-    """What a router says of itself."""
-
-    name: str
-    versions: tuple[str, ...]
-    silent: bool = False
-    unit: UnitKind = UnitKind.ORDER
-    lease: LeaseState = LeaseState.VALID
-    lapses: int = 0
-    incarnation: int = 1
-    breaker: BreakerState = BreakerState.CLOSED
-    horizon_us: int = 2 * US_PER_S
-    routed: int = 0
-    reported: int = 0
-    open: int = 0
-    revision: int = 1
-
-    def told(self, words: list[str]) -> Router:
-        """Return the router with the figures of a line."""
-        router = self
-        for word in words:
-            key, value = word.split("=")
-            if key in {"foreign", "astray"}:  # the flow's
-                continue
-            match key:
-                case "silent":
-                    router = replace(router, silent=value == "yes")
-                case "unit":
-                    router = replace(router, unit=UnitKind(value))
-                case "lease":
-                    router = replace(router, lease=LeaseState(value))
-                case "breaker":
-                    router = replace(router, breaker=BreakerState(value))
-                case "versions":
-                    kept = tuple(v for v in self.versions if v.startswith(value))
-                    router = replace(router, versions=kept)
-                case "all":
-                    router = replace(router, versions=_ALL)
-                case "horizon":
-                    router = replace(router, horizon_us=int(value) * US_PER_S)
-                case _:
-                    changed: dict[str, Any] = {key: int(value)}
-                    router = replace(router, **changed)
-        return router
-
-    def status(self, now_us: int) -> RouterStatus:
-        """Return the router's record as of now."""
-        counts = RevisionCounts(self.revision, "canary", self.routed, self.reported, self.open)
-        return RouterStatus(
-            router=self.name,
-            incarnation=self.incarnation,
-            strategy="momentum",
-            time_us=now_us,
-            versions=self.versions,
-            unit=self.unit,
-            baseline=_ALL[0],
-            order_horizon_us=self.horizon_us,
-            markout_horizon_us=0,
-            epoch=1,
-            revision=self.revision,
-            lease=self.lease,
-            breaker=self.breaker,
-            rearm=0,
-            killed=False,
-            lapses=self.lapses,
-            fallback="",
-            counts=(counts,) if self.routed else (),
-            withdrawals=(),
-            backlog=0,
-            spooled=0,
-            dropped=0,
-        )
-
-
-_ALL = ("momentum-1.0.0-aaaaaaaa", "momentum-2.0.0-bbbbbbbb")

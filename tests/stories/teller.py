@@ -7,6 +7,7 @@ A story is a text file, one line a thing:
     run 60s accounts=400 spread=1bp  by account: an order an account and second, accounts differ
     run 5s foreign=yes               the publisher numbers nothing
     run 5s astray=2                  two orders a second are not routed as their revision says
+    run 5s coinless=2                two canary orders a second say that no coin decided them
     closed 60s                       manifests, but no orders (closed market)
     quiet 20s                        no manifests at all
     halt | resume | abort | promote  commands of operator ana (`as bob` at the end: of bob)
@@ -18,6 +19,7 @@ A story is a text file, one line a thing:
     lose 50                          50 source numbers missing in the next manifest
     spoil 50                         50 records of the next manifest break the contract
     gap                              the next manifest leaves a hole
+    unread yes                       commands lie unread from now on (`no`: all is read)
     router NAME key=value            a router says something else of itself (versions, breaker)
     -> ROLL_BACK error rate          the next decision: its kind, and words of its reason
 
@@ -29,7 +31,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from tests.stories.flow import Flow, Router
+from tests.stories.flow import Flow
+from tests.stories.router import Router
 from tradecanary.processors.decision.model import LookEvent
 from tradecanary.processors.decision.policy import preset
 from tradecanary.processors.decision.step import initial, step
@@ -56,6 +59,7 @@ class Teller:
     told: int = 0
     commands: int = 0
     renewals: int = 0
+    unread: bool = False
     last: Command | None = None
 
     def __post_init__(self) -> None:
@@ -117,7 +121,12 @@ class Teller:
             for router in self.routers.values()
             if not router.silent
         )
-        event = LookEvent(epoch=self.epoch, recorded_at_us=self.now_us, routers=facts)
+        event = LookEvent(
+            epoch=self.epoch,
+            recorded_at_us=self.now_us,
+            routers=facts,
+            at_end=not self.unread,
+        )
         self.state, effects = step(self.state, replace(event, **parts))  # type: ignore[arg-type]
         self._keep(effects)
 
@@ -225,6 +234,10 @@ class Teller:
         """The next manifest leaves a hole."""
         self.flow.offset += 7
 
+    def leave_unread(self, words: list[str]) -> None:
+        """From now on looks are not at the end of what there is to read, or are again."""
+        self.unread = words[0] == "yes"
+
     def take_over(self, words: list[str]) -> None:
         """Another decider takes over, after being away for the time given."""
         self.epoch += 1
@@ -254,6 +267,7 @@ _VERBS: dict[str, Callable[[Teller, list[str]], None]] = {
     "lose": Teller.lose,
     "spoil": Teller.spoil,
     "gap": Teller.gap,
+    "unread": Teller.leave_unread,
     "router": Teller.router,
     "take-over": Teller.take_over,
 }

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from tradecanary.processors.auditing.chain import vector_text
 from tradecanary.processors.auditing.findings import What
-from tradecanary.processors.auditing.orders import Order, cell_of, decided_of
+from tradecanary.processors.auditing.orders import Decided, Order, cell_of, decided_of
 from tradecanary.producers import vectors
 from tradecanary.producers.assignment import bounds, coin
 from tradecanary.schemas.codec import ContractViolation
 from tradecanary.schemas.decisions import Decision, Vector
 from tradecanary.schemas.routing import UnitKind
-from tradecanary.schemas.units import FULL_WEIGHT_BP
+from tradecanary.schemas.units import FULL_WEIGHT_BP, STABLE
 
 _SPAN = 1 << 64
 _REMEMBERED = 1 << 14
@@ -134,9 +134,9 @@ class RoutingAudit:
     def _made(self, order: Order) -> _Rule:
         decided = decided_of(order.decided)
         strategy, revision = decided.strategy, decided.revision
-        if revision == 0:
-            return _Rule(strategy, is_exempt=True)
         found = f"{decided.variant} {decided.version} at {decided.weight_bp} bp"
+        if revision == 0:
+            return _without_coin(decided, found)
         vector = self._issued.vectors.get((strategy, revision))
         if vector is None:
             oldest = self._issued.oldest.get(strategy)
@@ -173,6 +173,15 @@ class RoutingAudit:
                 )
             low = upper
         raise AssertionError("a variant of the cell has a place on its line")
+
+
+def _without_coin(decided: Decided, found: str) -> _Rule:
+    """Return the rule of revision 0: the baseline is stable, and whole (0: not recorded)."""
+    if decided.variant == STABLE and decided.weight_bp in {0, FULL_WEIGHT_BP}:
+        return _Rule(decided.strategy, is_exempt=True)
+    text = f"revision 0, no coin: {STABLE} at {FULL_WEIGHT_BP} bp"
+    problem = Problem(What.MISROUTED, text, f"revision 0, {found}")
+    return _Rule(decided.strategy, problem=problem)
 
 
 _UNITS = {

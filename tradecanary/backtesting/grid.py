@@ -168,6 +168,7 @@ class Backtested:
             manifests=manifests,
             commands=commands,
             routers=self._routers(time_us),
+            thinned=True,
         )
         self._state, effects = decide(self._state, event)
         self._follow(time_us)

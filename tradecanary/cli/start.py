@@ -18,17 +18,23 @@ from tradecanary.cli.waiting import Until, wait_for
 from tradecanary.processors.decision.planning.ramp import least_canary_orders
 from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.ramps import RAMPS
-from tradecanary.processors.decision.spec import Limits, RolloutSpec, read_spec
+from tradecanary.processors.decision.spec import Cell, Limits, RolloutSpec, read_spec
 from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.routing import CommandKind
 
 
-def start(
+def start(  # noqa: PLR0913, PLR0917 - options, by name
     spec: Annotated[Path, typer.Argument(help="YAML; its fields are in docs/rollouts.md.")],
     reason: Reason = "start",
     actor: Actor = ME,
     no_limits: Annotated[  # noqa: FBT002
         bool, typer.Option("--no-limits", help="Agree to a SPEC without limits; it is recorded.")
+    ] = False,
+    promote_everywhere: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option(
+            "--promote-everywhere", help="Agree to a promotion beyond the SPEC's scope as well."
+        ),
     ] = False,
     wait: Annotated[  # noqa: FBT002
         bool, typer.Option("--wait", help="Wait until it is promoted, rolled back or halted.")
@@ -42,7 +48,9 @@ def start(
 ) -> None:
     """Start the rollout that SPEC describes. The same SPEC again asks how it stands.
 
-    A SPEC without the four predefined limits is refused, unless --no-limits.
+    A SPEC without the four predefined limits is refused, unless --no-limits; one
+    whose scope is not all cells, unless --promote-everywhere: a promotion makes the
+    canary the baseline of every cell, also where it never traded.
 
     Exit codes: 0 started (with --wait: promoted), 1 refused, 2 wrong usage, 3 no
     decider answered, 4 Kafka unreachable; with --wait also 5 rolled back,
@@ -50,7 +58,7 @@ def start(
 
     Example: tradecanary start rollout.yaml --reason "build 2.0.0" --wait
     """
-    wanted = _declared(spec, no_limits=no_limits)
+    wanted = _declared(spec, no_limits=no_limits, promote_everywhere=promote_everywhere)
     decision = send(
         wanted.strategy, CommandKind.START, reason, actor, timeout,
         as_json=json, servers=bootstrap_servers,
@@ -71,7 +79,7 @@ def start(
     raise typer.Exit(code)
 
 
-def _declared(spec: Path, *, no_limits: bool) -> RolloutSpec:
+def _declared(spec: Path, *, no_limits: bool, promote_everywhere: bool) -> RolloutSpec:
     """Return the SPEC of a file; leaves with REFUSED when it declares too little."""
     try:
         wanted = read_spec(_with_policy(spec), str(spec))
@@ -85,6 +93,13 @@ def _declared(spec: Path, *, no_limits: bool) -> RolloutSpec:
         fail(
             f"{spec} cannot be started:\n  limits: is missing; declare {needed} "
             "(docs/rollouts.md), or agree to none with --no-limits",
+            Exit.REFUSED,
+        )
+    if Cell() not in wanted.scope and not promote_everywhere:
+        fail(
+            f"{spec} cannot be started:\n  scope: is not all cells, but a promotion makes "
+            f"{wanted.canary} the baseline of all, also where it was never compared; leave scope "
+            "out, or agree with --promote-everywhere (docs/rollouts.md)",
             Exit.REFUSED,
         )
     for text in _doubts(wanted):

@@ -54,13 +54,18 @@ def _can_rise(view: View) -> bool:
     return _is(view, "ACTIVE") and view["phase_index"] + 2 < len(view["ramp"])
 
 
+def _can_resume(view: View) -> bool:
+    held = _is(view, "WATCHING") and bool(view["rollout"]["hold"])
+    return held or _is(view, "HALTED")
+
+
 VERBS = {
     verb.name: verb
     for verb in (
         Verb("halt", "Stops increases, promotion and clocks. Guards go on, weights stay.",
              CommandKind.HALT, lambda view: _is(view, "ACTIVE")),
-        Verb("resume", "Ends the halt: clocks and increases go on.",
-             CommandKind.RESUME, lambda view: _is(view, "HALTED")),
+        Verb("resume", "Ends the halt, or the hold by a gap: clocks and increases go on.",
+             CommandKind.RESUME, _can_resume),
         Verb("approve", "Approves the next gate, as another person than the starter.",
              CommandKind.APPROVE, lambda view: bool(view["gate"])),
         Verb("increase", "Goes to the next phase now, whatever its minima.",
