@@ -72,6 +72,7 @@ class Deliverer:
         for router in self._routers:
             for event in router.rest():
                 self._publisher.publish(event)
+        self._try_to_work()  # also when all has ended: who ended the last order publishes it now
         while not self._delivery.idle() and time.monotonic() < end:
             self._try_to_work()
         self._delivery.give_up(self._last_known_partitions(), time.monotonic_ns())
