@@ -22,6 +22,7 @@ PICTURES = os.environ.get("DASHBOARD_PICTURES") == "1"
 """Whether the pictures of the docs are made anew; a test run leaves them alone."""
 _ADDRESS = re.compile(r"dashboard at (http://\S+)")
 _COLOURS = 256
+_START_S = 120.0
 _WAIT_MS = 40_000
 expect.set_options(timeout=_WAIT_MS)  # it does not ask the context, and its own is 5 s
 
@@ -104,6 +105,7 @@ def serve(pipeline: Pipeline, *arguments: str, **variables: str) -> tuple[Proces
         lambda: _ADDRESS.search(process.out.read_text()) or not process.running,
         "the dashboard's address",
         said=process.said,
+        deadline_s=_START_S,
     )
     found = _ADDRESS.search(process.out.read_text())
     assert found is not None, process.said()
