@@ -3,14 +3,16 @@
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.kafka.bench import KafkaBench
 from tests.kafka.broker import Broker, GivenBroker, NoBrokerError, kafka
+from tests.kafka.chromium import NoBrowserError, chromium
 from tests.kafka.day import Day, play
 from tests.kafka.pipeline import Pipeline
 from tests.kafka.secured import ADMIN, environment_of, secured_kafka
@@ -26,19 +28,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep("-", f"kafka: {description}")
 
 
-@pytest.fixture(scope="session")
-def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
-    """Give the session's broker: do not stop it, ask for `own_broker` to do that."""
-    if os.environ.get("NO_KAFKA") == "1":
-        pytest.skip("NO_KAFKA=1: this test needs a real Kafka and did not run")
+def _say_of(pytestconfig: pytest.Config) -> Callable[[str], None]:
     manager = pytestconfig.pluginmanager.getplugin("capturemanager")
 
     def say(text: str) -> None:
         with manager.global_and_fixture_disabled():
             print(f"\n{text}", end="", flush=True)  # noqa: T201 -- CI's log says what was used
 
+    return say
+
+
+@pytest.fixture(scope="session")
+def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
+    """Give the session's broker: do not stop it, ask for `own_broker` to do that."""
+    if os.environ.get("NO_KAFKA") == "1":
+        pytest.skip("NO_KAFKA=1: this test needs a real Kafka and did not run")
     try:
-        with kafka(say) as found:
+        with kafka(_say_of(pytestconfig)) as found:
             _used.append(found.description)
             yield found
     except NoBrokerError as error:
@@ -100,6 +106,19 @@ def day(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield played
     assert played.pipeline is not None
     played.pipeline.close()
+
+
+@pytest.fixture(scope="module")
+def browser(broker: Broker, pytestconfig: pytest.Config) -> Iterator[Browser]:
+    """Give a Chromium. Asking for the session's broker skips and fails as all Kafka tests do."""
+    with sync_playwright() as playwright:
+        try:
+            path = chromium(playwright, _say_of(pytestconfig))
+        except NoBrowserError as error:
+            pytest.fail(str(error), pytrace=False)
+        started = playwright.chromium.launch(executable_path=path)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

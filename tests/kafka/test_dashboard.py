@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.kafka.broker import Broker
 from tests.kafka.browsing import PICTURES, TOKEN, Shown, serve, text_of
-from tests.kafka.chromium import NoBrowserError, chromium
 from tests.kafka.pipeline import Pipeline, Watch
 from tests.kafka.scenarios import policy, steps
 from tests.kafka.services import Service
@@ -28,17 +24,9 @@ RAMP = steps((1_000, 5, 20), (2_500, 600, 0), (5_000, 600, 0))
 
 @pytest.fixture(scope="module")
 def shown(
-    bootstrap_servers: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    pytestconfig: pytest.Config,
+    bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory, browser: Browser
 ) -> Iterator[Shown]:
     """Give a pipeline with three rollouts, a dashboard, and a browser."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def say(text: str) -> None:
-        with capture.global_and_fixture_disabled():
-            print(f"\n{text}", end="", flush=True)  # noqa: T201 -- as for the broker
-
     folder = tmp_path_factory.mktemp("dashboard")
     prefix = f"dashboard.{os.getpid()}."
     pipeline = Pipeline(bootstrap_servers, prefix, folder, executions=2, control=1)
@@ -61,14 +49,7 @@ def shown(
         for name in MORE:
             pipeline.start(name, policy(RAMP, guards={"loss_budget": 40}) | SEQUENTIAL)
         process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
-        with sync_playwright() as playwright:
-            try:
-                path = chromium(playwright, say)
-            except NoBrowserError as error:
-                pytest.fail(str(error), pytrace=False)
-            browser = playwright.chromium.launch(executable_path=path)
-            yield Shown(pipeline, browser, process, address)
-            browser.close()
+        yield Shown(pipeline, browser, process, address)
     finally:
         pipeline.close()
 
@@ -262,58 +243,3 @@ def test_no_secret_is_in_what_it_prints(shown: Shown) -> None:
     assert "dashboard at http://127.0.0.1:" in printed
     assert len(shown.cookies) > 5
     assert [] == [each for each in (TOKEN, *shown.cookies) if each in printed]
-
-
-def test_beyond_this_machine_it_wants_a_token(shown: Shown) -> None:
-    """No token, a short one, a file that is not there: each is refused in one sentence."""
-    open_to_all, missing = shown.pipeline.together(
-        ["dashboard", "--host", "0.0.0.0", "--port", "0"],
-        ["dashboard", "--token-file", "no-such-file"],
-    )
-    shown.pipeline.environment["DASHBOARD_TOKEN"] = "short"
-    try:
-        short = shown.pipeline.cli("dashboard", "--port", "0")
-    finally:
-        del shown.pipeline.environment["DASHBOARD_TOKEN"]
-
-    assert (2, 2, 2) == (open_to_all.returncode, missing.returncode, short.returncode)
-    assert "a login token is needed" in open_to_all.stderr
-    assert "No such file" in missing.stderr
-    assert "at least 16" in short.stderr
-    assert "short" not in short.stderr
-
-
-def test_without_a_token_one_is_made_for_this_machine(shown: Shown) -> None:
-    """It is printed once, and opens the door."""
-    process, address = serve(shown.pipeline)
-    (line,) = [each for each in process.err.read_text().splitlines() if "login token" in each]
-    token = line.split()[-1]
-    form = {"name": "bob", "token": token}
-    answer = httpx.post(f"{address}/login", data=form, headers={"origin": address})
-
-    assert 303 == answer.status_code
-    assert token not in process.out.read_text()
-    assert 0 == process.stop()
-
-
-def test_kafka_is_killed_and_comes_back_under_an_open_page(
-    shown: Shown, own_broker: Broker, tmp_path: Path, topic_prefix: str
-) -> None:
-    """The page says that it is not up to date, and what was decided afterwards is on it."""
-    servers = own_broker.bootstrap_servers
-    with ExitStack() as stack:
-        pipeline = Pipeline(servers, topic_prefix, tmp_path, executions=1, control=1)
-        stack.callback(pipeline.close)
-        pipeline.stage("decision")
-        pipeline.start("before", policy())
-        process, address = serve(pipeline, DASHBOARD_TOKEN=TOKEN)
-        alone = Shown(pipeline, shown.browser, process, address)
-        page = stack.enter_context(alone.person())
-        own_broker.kill()
-        expect(page.locator(".notice.bad")).to_be_visible()
-        own_broker.start()
-        pipeline.start("after", policy())
-        expect(page.locator('[data-strategy="after"]')).to_be_visible(timeout=60_000)
-        expect(page.locator(".notice.bad")).to_have_count(0)
-        assert process.running
-        assert [] == alone.complaints
