@@ -91,8 +91,7 @@ class Flow:
             0, self.offset, end, events, 0, self.missing, self.bad, 0, caught_up=True
         )
         top_seq = -1 if "foreign=yes" in words else self.offset
-        newest_us, missing = cohort_us + US_PER_S - 1, self.missing if events else 0
-        serves = only("momentum")
+        newest_us, missing, serves = cohort_us + US_PER_S - 1, self.missing, only("momentum")
         progress = PublisherProgress(0, "g1", events, top_seq, newest_us, missing, serves)
         manifest = MetricsBatch(
             "a", 1, self.transaction, 0, 1, (seen,), (progress,) if events else (), partials
@@ -160,21 +159,14 @@ class Flow:
         self, vector: Vector | None, cohort_us: int, words: list[str]
     ) -> Iterator[PartialSums]:
         """Yield the orders that are tagged with a weight that no vector gave, or no revision."""
-        for word in words:
-            if word.startswith("coinless=") and vector is not None:
-                versions, shares = (
-                    {"canary": vector.cells[0].weights[-1].version},
-                    {"canary": 10_000},
-                )
-                orders, lost = int(word.removeprefix("coinless=")), Figures(pnl=-40.0)
-                yield self._partial(None, "canary", versions, shares, cohort_us, orders, lost)
-            if word.startswith("astray=") and vector is not None:
-                canary = next(w for w in vector.cells[0].weights if w.variant == "canary")
-                versions, shares = {"canary": canary.version}, {"canary": canary.weight_bp + 1}
-                orders = int(word.removeprefix("astray="))
-                yield self._partial(
-                    vector, "canary", versions, shares, cohort_us, orders, Figures()
-                )
+        for key, value in (word.split("=") for word in words):
+            if key not in {"astray", "coinless"} or vector is None:
+                continue
+            canary, is_astray = vector.cells[0].weights[-1], key == "astray"
+            under, what = (vector, Figures()) if is_astray else (None, Figures(pnl=-40.0))
+            shares = {"canary": canary.weight_bp + 1 if is_astray else 10_000}
+            versions, orders = {"canary": canary.version}, int(value)
+            yield self._partial(under, "canary", versions, shares, cohort_us, orders, what)
 
     def _partial(
         self,
