@@ -61,7 +61,7 @@ def _lasting(views: dict[str, Any]) -> dict[str, Any]:
     """The views as JSON has them, without what goes on with the clock."""
     plain: dict[str, Any] = json.loads(json.dumps(views))
     for view in plain.values():
-        del view["data_age_s"]
+        del view["data_age_s"], view["look_age_s"]
         for guard in view["rollout"]["guards"]:
             del guard["value"], guard["breached"]
     return plain
