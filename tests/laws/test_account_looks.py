@@ -95,11 +95,11 @@ def test_a_weight_without_control_is_never_enough() -> None:
 
 def test_a_pass_outlives_phases_and_looks_are_counted_through() -> None:
     """A new phase starts its orders anew, not its looks: alpha is spent once a rollout."""
-    state = Looks(next_orders=1_000).taken(1_000, 5_000, frozenset({"errors"}))
-    again = state.restarted(500).taken(500, 600, frozenset())
+    state = Looks(next_orders=1_000).taken(1_000, 5_000, ["errors"])
+    again = state.restarted(500).taken(500, 600, [])
 
-    assert Looks(1, 8_000, frozenset({"errors"})) == state
-    assert Looks(2, 1_000, frozenset({"errors"})) == again
+    assert Looks(1, 8_000, ("errors",)) == state
+    assert Looks(2, 1_000, ("errors",)) == again
 
 
 @pytest.mark.parametrize(

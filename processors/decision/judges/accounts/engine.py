@@ -108,7 +108,7 @@ def look(
         )
         for trial, crossings in zip(trials, found, strict=True)
     )
-    passed = frozenset(answer.measure for answer in measures if answer.passed)
+    passed = [answer.measure for answer in measures if answer.passed]
     verdict = _overall(measures)
     answer = Answer(
         look=number,

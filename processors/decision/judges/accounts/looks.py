@@ -15,6 +15,7 @@ reported, not tested at another level.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil, comb, pi
 
@@ -34,16 +35,19 @@ _UNREACHABLY_MANY = 20  # canaries: then there are more than 10^11 choices, no l
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What is remembered between looks: how many were done, when the next is due, what passed."""
+    """What is remembered between looks: how many were done, when the next is due, what passed.
+
+    `passed` is sorted: a set's sequence differs from process to process, and states have bytes.
+    """
 
     done: int = 0
     next_orders: int = 1
-    passed: frozenset[str] = frozenset()
+    passed: tuple[str, ...] = ()
 
-    def taken(self, first_orders: int, orders: int, passed: frozenset[str]) -> Looks:
+    def taken(self, first_orders: int, orders: int, passed: Iterable[str]) -> Looks:
         """Return the state after a look at `orders`; a pass stays."""
         due = doubled(first_orders, orders)
-        return Looks(self.done + 1, due, self.passed | passed)
+        return Looks(self.done + 1, due, tuple(sorted({*self.passed, *passed})))
 
     def restarted(self, first_orders: int) -> Looks:
         """Return the state at the start of a phase: its orders count from 0, looks go on."""
