@@ -1,13 +1,15 @@
-"""A log in memory whose commits go wrong as planned, applied or not."""
+"""Logs in memory that go wrong as planned: commits, applied or not, and reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from typing_extensions import override
 
 from tests.counting import Clock
+from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.processors.runtime.memory_log import MemoryLog, MemoryProducer
+from tradecanary.processors.stage import LogRecord, TopicPartition
 
 
 class _Unlucky(MemoryProducer):
@@ -52,3 +54,20 @@ class UnluckyLog(MemoryLog):
         producer.troubles = self.troubles
         producer.waits = self._wait
         return producer
+
+
+class FarLog(MemoryLog):
+    """The log of `near` as somebody reads it whom it does not answer while it is `away`."""
+
+    _away: Callable[[], bool]
+
+    def __init__(self, near: MemoryLog, away: Callable[[], bool]) -> None:
+        self.__dict__ = near.__dict__ | {"_away": away}
+
+    @override
+    def read(
+        self, partition: TopicPartition, start: int = 0, end: int | None = None
+    ) -> Iterator[LogRecord]:
+        if self._away():
+            raise Unavailable("no answer in 5 s")
+        return super().read(partition, start, end)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-from typing_extensions import override
 
 from tests.laws.decision_input import LIMITS
 from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import STRATEGY
+from tests.unlucky import FarLog
 from tradecanary.cli import app
 from tradecanary.cli.connection import working_on
 from tradecanary.cli.output import Exit
 from tradecanary.operator import Operator
-from tradecanary.processors.runtime.log import Unavailable
-from tradecanary.processors.runtime.memory_log import MemoryLog
-from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.routing import CommandKind
 
 
@@ -151,26 +147,13 @@ def test_an_outage_is_waited_out(tmp_path: Path) -> None:
     world, turns = trading(), 0
     tradecanary(world, "start", spec_file(tmp_path))
 
-    class Away(MemoryLog):
-        def __init__(self) -> None:
-            self.__dict__ = world.log.__dict__
-
-        @override
-        def read(
-            self, partition: TopicPartition, start: int = 0, end: int | None = None
-        ) -> Iterator[LogRecord]:
-            if turns in {2, 3, 4, 9}:
-                raise Unavailable("no answer in 5 s")
-            return super().read(partition, start, end)
-
     def wait(seconds: float) -> None:
         nonlocal turns
         turns += 1
         world.run_for(seconds)
 
-    operator = Operator(
-        Away(), lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none"
-    )
+    log = FarLog(world.log, lambda: turns in {2, 3, 4, 9})
+    operator = Operator(log, lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none")
     with working_on(operator):
         answer = CliRunner().invoke(app, ["wait", STRATEGY, "--timeout", "120"])
 

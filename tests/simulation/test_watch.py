@@ -5,25 +5,21 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from typing_extensions import override
 
 from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import QUICK, STRATEGY, Rollout
+from tests.unlucky import FarLog
 from tradecanary.cli.output import Exit
 from tradecanary.cli.watch import draw, picture
 from tradecanary.cli.watched import trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
 from tradecanary.processors.decision.judges.sequential.streams import STREAMS
-from tradecanary.processors.runtime.log import Unavailable
-from tradecanary.processors.runtime.memory_log import MemoryLog
-from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.world import World
 
 _POLICY = QUICK | {"judge": {"kind": "sequential"}, "guards": {"loss_budget": 5000}}
@@ -127,25 +123,13 @@ def test_an_outage_is_said_and_outlived() -> None:
     """While Kafka does not answer the last picture stays, with the reason above it."""
     world, turns = Rollout.begin(policy=_POLICY, warm_up_s=20).world, 0
 
-    class Away(MemoryLog):
-        def __init__(self) -> None:
-            self.__dict__ = world.log.__dict__
-
-        @override
-        def read(
-            self, partition: TopicPartition, start: int = 0, end: int | None = None
-        ) -> Iterator[LogRecord]:
-            if turns in {2, 3}:
-                raise Unavailable("no answer in 5 s")
-            return super().read(partition, start, end)
-
     def wait(_: float) -> None:
         nonlocal turns
         turns += 1
         if turns == 5:
             raise KeyboardInterrupt
 
-    log = Away()
+    log = FarLog(world.log, lambda: turns in {2, 3})
     operator = Operator(log, lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none")
     file = io.StringIO()
     live = Live(log)
