@@ -87,7 +87,7 @@ def _declared(spec: Path, *, no_limits: bool, promote_everywhere: bool) -> Rollo
         fail(str(problem), Exit.REFUSED)
     except (OSError, UnicodeDecodeError) as missing:
         why = missing.strerror if isinstance(missing, OSError) else "it is not text"
-        fail(f"cannot read {spec}: {why}", Exit.USAGE)
+        fail(f"cannot read {spec}: {why}; docs/rollouts.md shows a SPEC", Exit.USAGE)
     if wanted.limits is None and not no_limits:
         needed = ", ".join(n for n, one in Limits.model_fields.items() if one.is_required())
         fail(
