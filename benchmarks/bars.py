@@ -1,4 +1,4 @@
-"""What `make bench` must reach (DESIGN 8), as numbers that are compared."""
+"""What `make bench` must reach, as numbers that are compared."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 `u = xxh3_64(salt + 0x1f + unit)` is uniform on 0..2^64-1. The variants other than stable share
 the line from 0 upwards, the canary first; stable takes the rest. So raising a weight only ever
-moves units from stable to that variant, never back (DESIGN 5, docs/protocol.md).
+moves units from stable to that variant, never back (docs/protocol.md).
 """
 
 from __future__ import annotations

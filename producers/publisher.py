@@ -2,7 +2,7 @@
 
 `publish()` appends to a bounded buffer and returns. One other thread (the delivery's) takes events
 out, gives each its partition and number, and encodes it. Numbers are gapless from 0 per partition
-and used up even by a drop, so every loss shows as a hole (DESIGN 4.1).
+and used up even by a drop, so every loss shows as a hole.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the decider did, why, and what it looked at (DESIGN 4.3)."""
+"""What the decider did, why, and what it looked at."""
 
 from __future__ import annotations
 

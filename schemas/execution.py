@@ -1,4 +1,4 @@
-"""ExecutionEvent: what happened to one routed order (DESIGN 4.1), and the values it may hold.
+"""ExecutionEvent: what happened to one routed order, and the values it may hold.
 
 Every routed order gives exactly one OUTCOME, scored at a fixed age, and at most one MARKOUT that
 brings the P&L that was not known yet.

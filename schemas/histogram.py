@@ -1,7 +1,7 @@
 """Mergeable log-linear histograms of integers: exact counts, buckets at most 1.6 % wide.
 
 A bucket is the top 18 bits of the value as a double (sign, exponent, 6 mantissa bits): monotone,
-no logarithm, the same in any language (DESIGN 4.2, law 2).
+no logarithm, the same in any language.
 """
 
 from __future__ import annotations

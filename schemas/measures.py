@@ -27,7 +27,7 @@ def _latency_us(event: ExecutionEvent) -> float | None:
 
 
 def _slippage_milli_bp(event: ExecutionEvent) -> float | None:
-    """Slippage = side * (avg_price - arrival_mid) / |arrival_mid|, positive = worse (DESIGN 5)."""
+    """Slippage = side * (avg_price - arrival_mid) / |arrival_mid|, positive = worse."""
     mid, avg = event.arrival_mid, event.avg_price
     if event.kind is not Kind.OUTCOME or mid is None or avg is None:
         return None

@@ -1,4 +1,4 @@
-"""What deciders, operators and routers tell each other (DESIGN 4.3)."""
+"""What deciders, operators and routers tell each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record's bytes must be beyond what fastavro asks (DESIGN 6, "Hot path").
+"""What a record's bytes must be beyond what fastavro asks.
 
 fastavro follows a negative enum or union index from the end of the list, reads to the end for a
 negative length and takes varints of any length. Here all of these are errors: varints have at

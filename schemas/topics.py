@@ -1,4 +1,4 @@
-"""The table of topics: the only place with a topic's name in it (DESIGN 4).
+"""The table of topics: the only place with a topic's name in it.
 
 `metrics`, `commands`, `router-status`, `decision-inputs`, `decisions` and `decision-state` share
 one partition count and one partitioner (murmur2 of the strategy), so that one decider owns all
@@ -54,7 +54,7 @@ class Topic:
         return None if _STAGES.isdisjoint(self.writers) else LARGEST_RECORD_BYTES
 
     def config(self) -> dict[str, str]:
-        """Return the broker's topic settings; compaction as in kafka.md 4.1."""
+        """Return the broker's topic settings."""
         settings = {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "message.timestamp.type": "LogAppendTime" if self.append_time else "CreateTime",

@@ -1,7 +1,7 @@
 """Orders whose outcomes arrive when they end: the production's cohorts decide what is evidence.
 
 Two variants with the same outcomes, of which one ends its unfilled orders sooner, are equal; who
-counts orders as they end takes that for quality (DESIGN 5, "Evidence is by cohort").
+counts orders as they end takes that for quality.
 """
 
 from __future__ import annotations

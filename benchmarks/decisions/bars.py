@@ -1,4 +1,4 @@
-"""What the product's own judge must reach: DESIGN 8, from statistics.md 6."""
+"""What the product's own judge must reach (statistics.md 6)."""
 
 from __future__ import annotations
 

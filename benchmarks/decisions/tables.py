@@ -51,7 +51,7 @@ def tables(cells: Sequence[Cell]) -> Iterator[Table]:
 
 def acceptance(found: Sequence[Held]) -> Table:
     """Return the acceptance numbers, each with its bar."""
-    table = Table(title="acceptance (DESIGN 8)")
+    table = Table(title="acceptance")
     for name in ("method", "what", "found", "bar", ""):
         table.add_column(name)
     for each in found:

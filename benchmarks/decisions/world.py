@@ -59,7 +59,7 @@ FAULTS = (
     Fault("P&L -$1", Effect.SHIFT, "pnl_milli_bp", -1_000),
     Fault("1 % lose $200", Effect.SHIFT, "pnl_milli_bp", -200_000, 0.01),
 )
-"""The faults of statistics.md 5.9. The third is DESIGN's "p99 doubled": 3 % of the orders, not 1 %,
+"""The faults of statistics.md 5.9. The third doubles the p99: 3 % of the orders, not 1 %,
 take longer than the reference's p99 of 20 ms, which rises to 35 ms."""
 
 _MEAN_LATENCY_US = LATENCY_MEDIAN_US * float(np.exp(LATENCY_SIGMA**2 / 2))

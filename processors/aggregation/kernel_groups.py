@@ -2,7 +2,7 @@
 
 A group's key lies in `keys` as the bytes it had in the record: strategy to weight_bp, region and
 venue, and the account where the unit is the account. The same key written with longer varints
-makes a second row; the drain merges them. Sums are exact (DESIGN 4.2, law 1): v = a 2^24 + b with
+makes a second row; the drain merges them. Sums are exact: v = a 2^24 + b with
 |v| < 2^55; a and b are added, and of a a, a b, b b the high and the low 32 bits, each on its own.
 """
 # mypy: disallow-untyped-decorators=False, warn-return-any=False

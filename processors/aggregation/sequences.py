@@ -1,4 +1,4 @@
-"""Duplicates and losses on one partition, by the numbers of its publishers (DESIGN 4.2).
+"""Duplicates and losses on one partition, by the numbers of its publishers.
 
 Per source the next expected number and at most 64 holes are kept. Everything here depends on the
 records' order in the partition only, so any restart finds the same duplicates.

@@ -2,7 +2,7 @@
 
 A cohort's orders are mature when the watermark has passed its end by the order horizon: then its
 every order must have been reported; its P&L when the watermark has passed it by the mark-out
-horizon (DESIGN 5, "Evidence is by cohort"). What comes later was folded without it: late.
+horizon. What comes later was folded without it: late.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How far the flow was folded: frontiers per source partition, watermark, age of the data.
 
 A manifest that continues the frontier is accepted, one that lies behind it is ignored and counted,
-a hole before it is a gap: the rollouts halt until an operator resumes (DESIGN 4.2, law 3).
+a hole before it is a gap: the rollouts halt until an operator resumes.
 Clocks count recorded time while a decider looked; its own absence ages nobody's data.
 """
 
@@ -154,7 +154,7 @@ def _recent(publishers: Mapping[str, Heard], now_us: int) -> dict[str, Heard]:
 
 
 def advance_watermark(flow: Flow, now_us: int) -> Flow:
-    """Return the flow with its watermark moved on, never backwards (DESIGN 5).
+    """Return the flow with its watermark moved on, never backwards.
 
     Of a partition: the minimum over its publishers heard in the last 10 s. Overall: the minimum
     over partitions that are not caught up and idle for 5 s; with all idle, now - 5 s.

@@ -1,4 +1,4 @@
-"""The ramps by name, as data: phases with weights, minima and criteria (DESIGN 5)."""
+"""The ramps by name, as data: phases with weights, minima and criteria."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One look at one rollout: guards, sample ratio, judge, data, phase (DESIGN 5)."""
+"""One look at one rollout: guards, sample ratio, judge, data, phase."""
 
 from __future__ import annotations
 

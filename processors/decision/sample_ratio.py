@@ -1,7 +1,7 @@
 """Is the split what the vector says? An e-value against the commanded share of the canary.
 
 When it is not, something decides who is compared with whom, and no increase can be trusted: hold
-and alert (DESIGN 5; statistics.md 2.5, after Lindon and Malek). Orders from mature cohorts are
+and alert (statistics.md 2.5, after Lindon and Malek). Orders from mature cohorts are
 counted; by account, accounts.
 """
 

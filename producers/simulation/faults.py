@@ -1,8 +1,8 @@
 """Planted faults, as data: what a bad canary does to its executions, and how a stream goes bad.
 
 A fault changes one thing, so that a rollback can be checked to name the right measure. The
-defaults are the sizes that DESIGN 8 asks the sequential judge to find; plain thresholds, whose
-limits lie at some of them, need larger ones (`slow:3`, `slipping:2`, `unfilled:10`).
+defaults are the sizes that the sequential judge must find (statistics.md 6); plain thresholds,
+whose limits lie at some of them, need larger ones (`slow:3`, `slipping:2`, `unfilled:10`).
 """
 
 from __future__ import annotations

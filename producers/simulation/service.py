@@ -4,7 +4,7 @@ Every slot of the schedule one account asks the router who decides, the version 
 signal, and the order meets recorded (or synthetic) quotes. A planted fault worsens what the canary
 makes of its orders. Market time runs `speed` times as fast as the service's, in open hours only,
 and leaps over times at which any version would hold: so both variants trade the same signals, and
-time of day or the versions' appetite cannot pass for their quality (trading.md D).
+time of day or the versions' appetite cannot pass for their quality.
 """
 
 from __future__ import annotations

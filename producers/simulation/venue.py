@@ -11,7 +11,7 @@ together never take more than a quote displays at a level, nor more than a print
 price. BUY and SELL are mirror images. Every order draws the same numbers whatever happens to
 it, so two variants with equal seeds meet equal luck.
 
-After trading.md D; hftbacktest `order_fill.rst` and NautilusTrader `backtesting.md` say the same.
+After hftbacktest, docs/order_fill.rst, and NautilusTrader, docs/concepts/backtesting.md.
 """
 
 from __future__ import annotations

@@ -46,3 +46,16 @@ def test_every_page_is_reached_from_the_readme() -> None:
     linked = set(_LINK.findall(_text(Path("README.md"))))
 
     assert not {str(p) for p in _PAGES if p.parts[0] == "docs"} - {x.split("#")[0] for x in linked}
+
+
+def test_every_page_that_the_code_cites_is_there() -> None:
+    """`kafka.md` in a docstring is one of ours; another project's is cited with its folder."""
+    pages = {page.name for page in _PAGES}
+    cited = {
+        (name, str(file))
+        for file in tracked("*.py")
+        for name in re.findall(r"(?:docs/|(?<![\w/.*]))([\w-]+\.md)\b", (ROOT / file).read_text())
+    }
+
+    assert len(cited) > 30
+    assert set() == {(name, file) for name, file in cited if name not in pages}

@@ -1,4 +1,4 @@
-"""How far the flow was folded: whatever manifests come, watermark and phase time keep DESIGN 5."""
+"""How far the flow was folded: whatever manifests come, watermark and phase time keep rules."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_what_can_be_obeyed_has_no_problem() -> None:
     ],
 )
 def test_what_cannot_be_obeyed_is_named(change: dict[str, object], names: str) -> None:
-    """Each rule of DESIGN 5 refuses, and says what was found."""
+    """Each rule for a vector refuses, and says what was found."""
     broken = replace(VECTOR, **change)  # type: ignore[arg-type]
     assert names in problem(broken, LOADED, UnitKind.ORDER)
 

@@ -146,7 +146,7 @@ def _decided(case: dict[str, Any]) -> Decision | None:
 def test_a_decider_decides_as_the_reference(case: dict[str, Any]) -> None:
     """Same action, same next weight.
 
-    Two rules are others here (DESIGN 5): a halt stops what rises, but not a roll-back, and without
+    Two rules are others here: a halt stops what rises, but not a roll-back, and without
     an order of stable nothing is compared.
     """
     decision, action = _decided(case), case["decision"]

@@ -1,6 +1,6 @@
 """A policy on recorded flow: the production stages, a look every 200 ms of event time.
 
-The law (DESIGN 4.2): each look sees exactly the events with event_time up to its own, and one final
+The law: each look sees exactly the events with event_time up to its own, and one final
 look at the end sees everything mature. A look's recorded time is its place on the grid, so clocks,
 watermark and the age of the data go by event time. An order takes the revision in force when it was
 submitted: a vector issued by a look at t holds for orders submitted after t.

@@ -2,7 +2,7 @@
 
 `decision-inputs` says what each look saw. Its manifests are made again from `executions`: a
 manifest names offsets, and the aggregation's sums over offsets do not depend on who counted them or
-when (DESIGN 4.2, laws 1 and 3). So the whole way from events to decisions is run, and the decisions
+when. So the whole way from events to decisions is run, and the decisions
 are those of the live run, to the byte. Of the recorded manifests only the head is read.
 """
 
