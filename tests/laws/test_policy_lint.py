@@ -8,8 +8,9 @@ import pytest
 import typer
 
 from tradecanary.cli.output import Exit
-from tradecanary.cli.policy import account_warnings
+from tradecanary.cli.policy import account_warnings, one_error
 from tradecanary.processors.decision.policy import Policy, preset
+from tradecanary.processors.decision.ramps import RAMPS
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,25 @@ def test_thresholds_do_not_know_accounts() -> None:
     policy = Policy.model_validate({"name": "p", "ramp": "steps", "judge": judge})
 
     assert ["judge: thresholds"] == [text[:17] for text in account_warnings(policy, 10_000)]
+
+
+@pytest.mark.parametrize("name", [*RAMPS])
+def test_no_preset_rolls_back_for_one_rejected_order(name: str) -> None:
+    """A venue rejects an order now and then, of every build."""
+    assert [] == list(one_error(preset(name)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "min_orders", "least"), [(10, 9, "10"), (10, 10, ""), (0, 9, ""), (0.3, 100, "334")]
+)
+def test_a_limit_that_one_order_breaks_is_named(limit: float, min_orders: int, least: str) -> None:
+    """With the number of orders that bears one; a limit of 0 means what it says."""
+    criteria = {"max_error_rate_pct": limit}
+    phase = {"name": "Tenth", "weight_bp": 1_000, "min_duration_s": 9, "min_orders": min_orders}
+    ramp = [phase | {"criteria": criteria}, {"name": "Full", "weight_bp": 10_000}]
+    found = list(one_error(Policy.model_validate({"name": "p", "ramp": ramp})))
+
+    assert bool(least) == bool(found)
+    for text in found:
+        assert f"was {limit:g} in Tenth, weighed from canary order {min_orders} on" in text
+        assert text.endswith(f"min_orders of {least}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -58,9 +60,24 @@ def warnings(policy: Policy) -> list[str]:
             "guards: neither loss_budget nor excess_loss is set; money is then guarded by the "
             "judge only"
         )
+    found += one_error(policy)
     return found + (
         _thresholds_warnings(policy, policy.judge) if isinstance(policy.judge, Thresholds) else []
     )
+
+
+def one_error(policy: Policy) -> Iterator[str]:
+    """Yield in which phases one rejected order alone is more than the limit allows."""
+    for phase in policy.ramp:
+        limit, orders = phase.criteria.max_error_rate_pct, max(1, phase.min_orders)
+        if phase.weight_bp == FULL_WEIGHT_BP:
+            orders = max(orders, policy.judge.watch_orders)
+        if limit and 100 / orders > limit:
+            yield (
+                f"criteria.max_error_rate_pct was {limit:g} in {phase.name}, weighed from canary "
+                f"order {orders:,} on: there one rejected order is {100 / orders:.3g} % and rolls "
+                f"back; give the phase min_orders of {math.ceil(100 / limit):,}"
+            )
 
 
 def _thresholds_warnings(policy: Policy, judge: Thresholds) -> list[str]:

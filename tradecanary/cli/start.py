@@ -13,6 +13,7 @@ from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout
 from tradecanary.cli.output import Exit, err, fail
 from tradecanary.cli.policy import load as load_policy
+from tradecanary.cli.policy import one_error
 from tradecanary.cli.sending import send
 from tradecanary.cli.waiting import Until, wait_for
 from tradecanary.processors.decision.planning.ramp import least_canary_orders
@@ -109,6 +110,7 @@ def _declared(spec: Path, *, no_limits: bool, promote_everywhere: bool) -> Rollo
 
 def _doubts(wanted: RolloutSpec) -> Iterator[str]:
     """Yield what may be meant so, and is likely a mistake."""
+    yield from one_error(wanted.policy)
     guards, least = wanted.guards, least_canary_orders(wanted.policy)
     if guards.loss_budget is None and guards.excess_loss is None:
         yield (
