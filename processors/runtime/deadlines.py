@@ -8,6 +8,7 @@ cannot be interrupted; it can be left behind in a thread of its own.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -16,6 +17,7 @@ from tradecanary.processors.runtime.log import Hung, Unavailable
 
 MOST_LEFT_BEHIND = 8
 """Each keeps a client with its threads and connections: a new process is cheaper than more."""
+TICK_S = 0.25
 _NAME = "client: "
 
 Result = TypeVar("Result")
@@ -25,10 +27,16 @@ class Overdue(Unavailable):
     """The call did not come back in time; whatever it uses must not be used again."""
 
 
-def within(limit_s: float, call: Callable[[], Result], what: str) -> Result:
+def within(
+    limit_s: float,
+    call: Callable[[], Result],
+    what: str,
+    clock: Callable[[], float] = time.monotonic,
+) -> Result:
     """Return what `call` returns, or raise what it raises, in a thread of its own.
 
-    Raises Overdue when it is not back after `limit_s`, and Hung when too many never came back.
+    Raises Overdue when it is not back after `limit_s`, and Hung when too many never came back. Time
+    in which the whole process was stopped does not count: the call was stopped with it.
     """
     outcome: Future[Result] = Future()
 
@@ -39,12 +47,16 @@ def within(limit_s: float, call: Callable[[], Result], what: str) -> Result:
             outcome.set_exception(failure)
 
     threading.Thread(target=run, name=_NAME + what, daemon=True).start()
-    try:
-        return outcome.result(limit_s)
-    except TimeoutError:
-        if outcome.done():
-            return outcome.result()
-        left = [thread.name for thread in threading.enumerate() if thread.name.startswith(_NAME)]
-        if len(left) > MOST_LEFT_BEHIND:
-            raise Hung(f"calls that never came back: {', '.join(left)}") from None
-        raise Overdue(f"{what}: no answer within {limit_s:g} s, the call was left behind") from None
+    left_s, now_s = limit_s, clock()
+    while left_s > 0:
+        try:
+            return outcome.result(min(left_s, TICK_S))
+        except TimeoutError:
+            if outcome.done():
+                return outcome.result()
+        before_s, now_s = now_s, clock()
+        left_s -= min(now_s - before_s, 2 * TICK_S)
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith(_NAME)]
+    if len(left) > MOST_LEFT_BEHIND:
+        raise Hung(f"calls that never came back: {', '.join(left)}")
+    raise Overdue(f"{what}: no answer within {limit_s:g} s, the call was left behind")

@@ -15,6 +15,7 @@ from tests.kafka.pipeline import Pipeline, Watch
 from tests.kafka.process import Process
 from tests.kafka.scenarios import HEALTHY, LONG
 from tests.kafka.services import CANARY, STABLE, Service
+from tradecanary.processors.runtime.stage_process import FENCED
 from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.codec import decode, encode
 from tradecanary.schemas.decisions import Look, RolloutStatus
@@ -125,7 +126,7 @@ def _inject(day: HardDay, pipeline: Pipeline) -> None:
 
 
 def _twins(pipeline: Pipeline, watch: Watch, stages: list[Process]) -> list[Process]:
-    """Second processes join; the first ones are stopped past their session, and go on."""
+    """Second processes join; the first ones are stopped past their session, and wake up."""
     twins = [pipeline.stage(name, "1") for name in ("aggregation", "decision")]
     watch.until(lambda: len(_lives(pipeline)[0]) > 1, "the aggregators to share", _LONG_S)
     epochs = _lives(pipeline)[1]
@@ -139,8 +140,24 @@ def _twins(pipeline: Pipeline, watch: Watch, stages: list[Process]) -> list[Proc
     watch.until(lambda: _lives(pipeline)[0] == {"1"}, "the second aggregator to take over", _LONG_S)
     for stage in stages:
         stage.signal(signal.SIGCONT)
-    watch.until(lambda: len(_lives(pipeline)[0]) > 1, "the first aggregator to be back", _LONG_S)
+
+    def back() -> bool:
+        stages[:] = [_supervised(pipeline, stage) for stage in stages]
+        return len(_lives(pipeline)[0]) > 1
+
+    watch.until(back, "the first aggregator to be back", _LONG_S)
     return twins
+
+
+def _supervised(pipeline: Pipeline, stage: Process) -> Process:
+    """Return the stage, or its successor in the slot when it ended as a fenced one must.
+
+    The brokers end a transaction in which a stage was stopped for more than 5 s, and fence it.
+    """
+    if stage.running:
+        return stage
+    assert stage.wait() == FENCED, stage.said()
+    return pipeline.stage(stage.name.partition("-")[0])
 
 
 def _lives(pipeline: Pipeline) -> tuple[set[str], list[int]]:

@@ -44,6 +44,20 @@ def test_a_call_in_time_is_the_call_itself() -> None:
         within(_LONG_S, fail, "failing")
 
 
+def test_time_in_which_the_process_was_stopped_is_no_delay() -> None:
+    """SIGSTOP, or a host that pauses its guests: the call could not come back meanwhile."""
+    back = threading.Event()
+    readings = iter((0.0, 100.0))
+
+    def clock() -> float:
+        passed_s = next(readings, None)
+        if passed_s is None:
+            back.set()
+        return passed_s or 100.0
+
+    assert within(_LONG_S, lambda: back.wait(_LONG_S), "sending offsets", clock)
+
+
 def test_a_call_that_holds_is_left_behind(never: Callable[[], bool]) -> None:
     """The error says what was tried, and how long it was waited for."""
     with pytest.raises(Overdue, match=r"sending offsets: no answer within 0\.01 s"):
