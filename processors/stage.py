@@ -34,7 +34,8 @@ class LogRecord:
 class Batch(Protocol):
     """Consecutive committed records of one partition, without an object per record.
 
-    `values[i]` is the value of the i-th record; the other facts are looked up only when needed.
+    `values[i]` is the value of the i-th record, `timestamps_ms[i]` its timestamp in the log (append
+    time where so set); the other facts are looked up only when needed.
     """
 
     @property
@@ -46,6 +47,10 @@ class Batch(Protocol):
         """The records' values, in log order."""
 
     @property
+    def timestamps_ms(self) -> Sequence[int]:
+        """The records' timestamps, in log order."""
+
+    @property
     def first_offset(self) -> int:
         """Offset of the first record."""
 
@@ -55,9 +60,6 @@ class Batch(Protocol):
 
     def offset(self, index: int) -> int:
         """Return the offset of the record at `index`."""
-
-    def timestamp_ms(self, index: int) -> int:
-        """Return the log's timestamp of the record at `index` (append time where so set)."""
 
     def key(self, index: int) -> bytes | None:
         """Return the key of the record at `index`."""

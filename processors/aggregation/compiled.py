@@ -92,7 +92,7 @@ class CompiledFold:
         """Fold a batch; return its bad records."""
         values = batch.values
         data, ends = _joined(values)
-        times = np.fromiter(map(batch.timestamp_ms, range(len(values))), np.int64, len(values))
+        times = np.fromiter(batch.timestamps_ms, np.int64, len(values))
         return self._fold(partition, values, data, ends, times, summed=summed)
 
     def _fold(

@@ -175,9 +175,9 @@ class PlainFold:
     def add(self, partition: int, batch: Batch, *, summed: bool) -> tuple[BadRecord, ...]:
         """Fold a batch; return its bad records."""
         bad = []
-        for index, value in enumerate(batch.values):
+        for index, (value, at_ms) in enumerate(zip(batch.values, batch.timestamps_ms, strict=True)):
             try:
-                event, values = self._reader.read(value, batch.timestamp_ms(index))
+                event, values = self._reader.read(value, at_ms)
             except ContractViolation as broken:
                 bad.append(BadRecord(index, str(broken)))
             else:

@@ -17,13 +17,11 @@ class _NoRecord:
 
     partition: TopicPartition
     values: tuple[bytes | None, ...] = (None,)
+    timestamps_ms: tuple[int, ...] = (0,)
     first_offset: int = 0
     last_offset: int = 0
 
     def offset(self, index: int) -> int:
-        return index
-
-    def timestamp_ms(self, index: int) -> int:
         return index
 
     def key(self, index: int) -> bytes | None:

@@ -39,16 +39,13 @@ class ScannedBatch:
         self._records = records
         self.partition = TopicPartition(records[0].topic, records[0].partition)
         self.values = [record.value for record in records]
+        self.timestamps_ms = [record.timestamp_ms for record in records]
         self.first_offset = records[0].offset
         self.last_offset = records[-1].offset
 
     def offset(self, index: int) -> int:
         """Return the offset of the record at `index`."""
         return self._records[index].offset
-
-    def timestamp_ms(self, index: int) -> int:
-        """Return the log's timestamp of the record at `index`."""
-        return self._records[index].timestamp_ms
 
     def key(self, index: int) -> bytes | None:
         """Return the key of the record at `index`."""

@@ -204,7 +204,7 @@ class DecisionTask:
             case _:
                 status = decode(RouterStatus, value)
                 check_place(self._read_log(), batch.partition, status.strategy)
-                inbox.routers.add(RouterFact(status, batch.timestamp_ms(index)), len(value or b""))
+                inbox.routers.add(RouterFact(status, batch.timestamps_ms[index]), len(value or b""))
 
     def _read_log(self) -> Log:
         assert self._log is not None, "recover comes first"

@@ -34,12 +34,13 @@ LINGER_S = 0.005
 class KafkaBatch:
     """Consecutive committed records of one partition: a `Batch` over the client's messages."""
 
-    __slots__ = ("_messages", "_partition", "_values")
+    __slots__ = ("_messages", "_partition", "_timestamps_ms", "_values")
 
     def __init__(self, partition: TopicPartition, messages: Sequence[Message]) -> None:
         self._partition = partition
         self._messages = messages
         self._values: Sequence[bytes | None] = list(map(Message.value, messages))
+        self._timestamps_ms: Sequence[int] | None = None
 
     @property
     def partition(self) -> TopicPartition:
@@ -50,6 +51,13 @@ class KafkaBatch:
     def values(self) -> Sequence[bytes | None]:
         """The records' values, in log order."""
         return self._values
+
+    @property
+    def timestamps_ms(self) -> Sequence[int]:
+        """The records' timestamps, in log order."""
+        if self._timestamps_ms is None:
+            self._timestamps_ms = [at for _, at in map(Message.timestamp, self._messages)]
+        return self._timestamps_ms
 
     @property
     def first_offset(self) -> int:
@@ -66,10 +74,6 @@ class KafkaBatch:
         offset = self._messages[index].offset()
         assert offset is not None
         return offset
-
-    def timestamp_ms(self, index: int) -> int:
-        """Return the log's timestamp of the record at `index`."""
-        return self._messages[index].timestamp()[1]
 
     def key(self, index: int) -> bytes | None:
         """Return the key of the record at `index`."""

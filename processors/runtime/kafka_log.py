@@ -46,7 +46,7 @@ def _records(batch: KafkaBatch) -> Iterator[LogRecord]:
             topic,
             partition,
             batch.offset(index),
-            batch.timestamp_ms(index),
+            batch.timestamps_ms[index],
             batch.key(index),
             value,
         )

@@ -37,7 +37,7 @@ class LagFigures:
     def polled(self, polled: Polled, now_us: int) -> None:
         """Take in what came, and what was read to its end."""
         for batch in polled.batches:
-            newest_us = batch.timestamp_ms(len(batch.values) - 1) * 1000
+            newest_us = batch.timestamps_ms[-1] * 1000
             self._newest_us[batch.partition] = newest_us
             _of(self._seconds, batch.partition).set(max(now_us - newest_us, 0) / 1e6)
         for place in polled.ends:

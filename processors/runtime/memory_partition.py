@@ -40,6 +40,11 @@ class MemoryBatch:
         return self._values
 
     @property
+    def timestamps_ms(self) -> Sequence[int]:
+        """The records' timestamps, in log order."""
+        return self._timestamps_ms
+
+    @property
     def first_offset(self) -> int:
         """Offset of the first record."""
         return self._offsets[0]
@@ -52,10 +57,6 @@ class MemoryBatch:
     def offset(self, index: int) -> int:
         """Return the offset of the record at `index`."""
         return self._offsets[index]
-
-    def timestamp_ms(self, index: int) -> int:
-        """Return the log's timestamp of the record at `index`."""
-        return self._timestamps_ms[index]
 
     def key(self, index: int) -> bytes | None:
         """Return the key of the record at `index`."""

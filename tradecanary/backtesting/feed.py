@@ -44,6 +44,11 @@ class FedBatch:
     time_ms: int
 
     @property
+    def timestamps_ms(self) -> Sequence[int]:
+        """The time of the look that sees them, of each."""
+        return (self.time_ms,) * len(self.values)
+
+    @property
     def last_offset(self) -> int:
         """Offset of the last event."""
         return self.first_offset + len(self.values) - 1
@@ -51,10 +56,6 @@ class FedBatch:
     def offset(self, index: int) -> int:
         """Return the offset of the event at `index`."""
         return self.first_offset + index
-
-    def timestamp_ms(self, index: int) -> int:  # noqa: ARG002 - all of a look come by its time
-        """Return the time of the look that sees it."""
-        return self.time_ms
 
     def key(self, index: int) -> bytes | None:  # noqa: ARG002 - nobody asks in a backtest
         """Return no key."""

@@ -57,7 +57,7 @@ class _Slice:
     whole: Batch
     first: int
     values: Sequence[bytes | None]
-    times_ms: Sequence[int]
+    timestamps_ms: Sequence[int]
 
     @property
     def partition(self) -> TopicPartition:
@@ -74,9 +74,6 @@ class _Slice:
     def offset(self, index: int) -> int:
         return self.whole.offset(self.first + index)
 
-    def timestamp_ms(self, index: int) -> int:
-        return self.times_ms[index]
-
     def key(self, index: int) -> bytes | None:
         return self.whole.key(self.first + index)
 
@@ -88,7 +85,6 @@ class _Source:
     batches: Iterator[Batch]
     position: int
     _batch: Batch | None = None
-    _times_ms: list[int] = field(default_factory=list)
     _used: int = 0
 
     def up_to(self, end: int) -> Iterator[Batch]:
@@ -105,13 +101,11 @@ class _Source:
             if batch.last_offset >= end:
                 until = bisect_left(range(count), end, self._used, key=batch.offset)
             part = slice(self._used, until)
-            yield _Slice(batch, self._used, batch.values[part], self._times_ms[part])
+            yield _Slice(batch, self._used, batch.values[part], batch.timestamps_ms[part])
             self._used = until
 
     def _take_next(self) -> None:
         self._batch, self._used = next(self.batches, None), 0
-        if self._batch is not None:
-            self._times_ms = list(map(self._batch.timestamp_ms, range(len(self._batch.values))))
 
 
 @dataclass(slots=True)

@@ -65,7 +65,7 @@ def read_topic(
                 batch.values,
                 _Places(place, batch.offset),
                 partition=place.partition,
-                times_ms=map(batch.timestamp_ms, range(len(batch.values))),
+                times_ms=batch.timestamps_ms,
             )
             progress("reading executions", reading.counts.read, total)
     return reading
