@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tradecanary.processors.decision.chain import Cause
 from tradecanary.processors.decision.evidence import expected_canary_units
-from tradecanary.processors.decision.frontier import Flow
+from tradecanary.processors.decision.frontier import HEARD_US, Flow
 from tradecanary.processors.decision.holds import HoldCode
 from tradecanary.processors.decision.model import Rollout
 from tradecanary.schemas.decisions import Check
@@ -44,6 +44,7 @@ def data_problem(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | Non
         problem
         for problem in (
             _stale(rollout, flow, now_us),
+            late_evidence(rollout, flow, now_us),
             _lost(rollout),
             _silent(rollout),
             _foreign(rollout),
@@ -64,6 +65,25 @@ def _stale(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | None:
     check = Check("data_age", age_s, limit, "s", breached=True)
     hold = None if harm else HoldCode.STALE
     return DataProblem(hold, f"data are {age_s:.1f} s old (limit {limit:g} s)", check)
+
+
+def late_evidence(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | None:
+    """Return that the judge sees orders late: one publisher's clock holds the watermark back.
+
+    It never rolls back: guards see every event at once, and the publisher may be another strategy's
+    or send what an outage had held up. A publisher is waited for HEARD_US as it is.
+    """
+    horizon_us = max(rollout.order_horizon_us, 0)
+    limit_s = rollout.spec.policy.data.stale_hold_s + (horizon_us + HEARD_US) / US_PER_S
+    behind_s = flow.behind_us(now_us) / US_PER_S
+    if behind_s <= limit_s:
+        return None
+    check = Check("evidence_delay", behind_s, limit_s, "s", breached=True)
+    reason = (
+        f"orders are judged {behind_s:.1f} s late (limit {limit_s:g} s): the newest event of "
+        f"{flow.slowest(now_us)} is that old; look at its clock"
+    )
+    return DataProblem(HoldCode.STALE, reason, check)
 
 
 def _lost(rollout: Rollout) -> DataProblem | None:

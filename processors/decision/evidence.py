@@ -39,6 +39,15 @@ def in_scope(rollout: Rollout, partial: PartialSums) -> bool:
     )
 
 
+def keeps_clock(rollout: Rollout, partial: PartialSums) -> bool:
+    """Return whether the group's orders keep the phase's clock going: any within the scope.
+
+    At 100 % those of the canary only: without one there is nothing to watch.
+    """
+    watched = rollout.status is not RolloutStatus.WATCHING or partial.variant == CANARY
+    return watched and bool(partial.orders) and in_scope(rollout, partial)
+
+
 def had_no_coin(partial: PartialSums) -> bool:
     """Return whether the group went to the baseline under revision 0, as it must without a coin.
 

@@ -69,6 +69,19 @@ class Flow:
         )
         return max(0, now_us - oldest)
 
+    def behind_us(self, now_us: int) -> int:
+        """Return how far the watermark is behind, 0 while it goes by recorded time."""
+        return 0 if self.idle else max(0, now_us - max(self.watermark_us, self.since_us))
+
+    def slowest(self, now_us: int) -> str:
+        """Return the publisher whose events hold the watermark back, for people."""
+        marks = [
+            (mark.live_max_us, f"{source} on partition {number}")
+            for number, known in self.partitions.items()
+            for source, mark in _recent(known.publishers, now_us).items()
+        ]
+        return min(marks, default=(0, "no publisher"))[1]
+
     def is_confirmed(self) -> bool:
         """Return whether every partition was caught up since the present decider took over."""
         return bool(self.partitions) and all(p.confirmed for p in self.partitions.values())

@@ -58,6 +58,13 @@ def apply(strategy: StrategyState, trigger: Trigger, cause: Cause, at: At) -> Ch
             return record(replace(strategy, rollout=rollout), kind, cause, at)
 
 
+def must(changed: Changed | None) -> Changed:
+    """Return what `apply` returned, where the table must have a row."""
+    if changed is None:
+        raise AssertionError("the table of transitions has no row for this status and trigger")
+    return changed
+
+
 def _remembered(strategy: StrategyState, rollout: Rollout) -> StrategyState:
     """Keep which rollouts ended, and how: ids are used once, and a START may come again."""
     past = (*strategy.past, rollout.spec.rollout)[-_PAST_ROLLOUTS:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tradecanary.processors.decision.chain import At, Cause, Changed
-from tradecanary.processors.decision.commands import gates, next_gate
+from tradecanary.processors.decision.commands import next_gate
 from tradecanary.processors.decision.criteria import PhaseAnswer, PhaseCheck, check_phase
 from tradecanary.processors.decision.data import DataProblem, data_problem
 from tradecanary.processors.decision.guards import GuardInput, check_guards
@@ -13,16 +13,14 @@ from tradecanary.processors.decision.holds import NOTHING_HOLDS, Hold, HoldCode,
 from tradecanary.processors.decision.judges import judge_of
 from tradecanary.processors.decision.judges.judge import Judgement, Verdict
 from tradecanary.processors.decision.model import Rollout, StrategyState
-from tradecanary.processors.decision.moves import apply, frozen_reference
+from tradecanary.processors.decision.moves import apply, must
+from tradecanary.processors.decision.pending import pending
+from tradecanary.processors.decision.rises import gate_hold, unread
 from tradecanary.processors.decision.routers import attest_problem, heard
 from tradecanary.processors.decision.sample_ratio import sample_ratio
 from tradecanary.processors.decision.transitions import CARRYING, Trigger
 from tradecanary.schemas.decisions import RolloutStatus
 from tradecanary.schemas.units import CANARY, STABLE, US_PER_S
-
-_FRESH_US = 5 * US_PER_S
-_UNREAD_US = 5 * US_PER_S
-"""A command that was just read hides the end of its topic for a look or two: not worth telling."""
 
 
 def look(strategy: StrategyState, at: At, *, is_read: bool) -> Changed:
@@ -33,13 +31,13 @@ def look(strategy: StrategyState, at: At, *, is_read: bool) -> Changed:
     """
     rollout = strategy.rollout
     if rollout is not None and rollout.status is RolloutStatus.PENDING:
-        return _pending(strategy, rollout, at, is_read=is_read)
+        return pending(strategy, rollout, at, is_read=is_read)
     if rollout is None or rollout.status not in CARRYING:
         return strategy, ()
     seen = _weighed(strategy, rollout, at, is_read=is_read)
     harm = _harm(seen)
     if harm is not None:
-        return _must(apply(strategy, Trigger.HARM, harm, at))
+        return must(apply(strategy, Trigger.HARM, harm, at))
     if seen.judgement.promotable and not rollout.promotable:  # once reached, it stays reached
         seen = replace(seen, rollout=replace(rollout, promotable=True))
         strategy = replace(strategy, rollout=seen.rollout)
@@ -152,90 +150,11 @@ def phase_check(rollout: Rollout) -> PhaseCheck:
     return check_phase(phase, run.time_us, run.canary, run.all_orders, minimum)
 
 
-def _must(changed: Changed | None) -> Changed:
-    if changed is None:
-        raise AssertionError("a carrying rollout must have a row for harm")
-    return changed
-
-
 def _guard_harm(strategy: StrategyState, rollout: Rollout, at: At) -> Cause | None:
     found = check_guards(GuardInput(strategy, rollout, at.now_us))
     checks = tuple(check for check, _ in found)
     sentence = next((sentence for check, sentence in found if check.breached), None)
     return None if sentence is None else Cause(sentence, checks=checks)
-
-
-def _pending(strategy: StrategyState, rollout: Rollout, at: At, *, is_read: bool) -> Changed:
-    policy = rollout.spec.policy
-    if at.now_us - rollout.created_at_us > policy.max_pending_s * US_PER_S:
-        reason = f"still PENDING after {policy.max_pending_s:g} s: {rollout.hold_reason}"
-        return _must(apply(strategy, Trigger.EXPIRE, Cause(reason), at))
-    statuses = heard(strategy, at.now_us)
-    hold = _gate(strategy, rollout, "start")
-    problem = attest_problem(rollout.spec, statuses)
-    if at.flow.data_age_us(at.now_us) > _FRESH_US or not at.flow.partitions:
-        hold = Hold(HoldCode.STALE, Cause("no fresh metrics: is the aggregation running?"))
-    elif problem:
-        hold = Hold(HoldCode.ATTEST, Cause(problem))
-    hold = hold or _reference_missing(strategy, rollout)
-    if hold is not None:
-        return hold_on(strategy, hold, at)
-    if not is_read:
-        return _unread(strategy, at)
-    rollout = replace(
-        rollout,
-        order_horizon_us=statuses[0].order_horizon_us,
-        markout_horizon_us=statuses[0].markout_horizon_us,
-    )
-    phase = policy.ramp[0]
-    reason = (
-        f"{rollout.spec.stable} -> {rollout.spec.canary}: phase 1/{len(policy.ramp)} "
-        f"{phase.name}, {phase.weight_bp / 100:g} %"
-    )
-    rollout = frozen_reference(strategy, rollout, 0)
-    reason += _reference_warning(rollout)
-    strategy = replace(strategy, rollout=rollout)
-    return _must(apply(strategy, Trigger.ADMIT, Cause(reason, actor=rollout.starter), at))
-
-
-def _reference_missing(strategy: StrategyState, rollout: Rollout) -> Hold | None:
-    """Return how many of stable's orders are missing before the canary can be judged."""
-    settings = rollout.spec.policy.judge
-    need = judge_of(rollout.spec).reference_orders(settings)
-    seen = strategy.history.of(rollout.spec.stable).orders
-    if seen >= need:
-        return None
-    text = f"reference: {need - seen} of {need} orders of {rollout.spec.stable} are missing"
-    return Hold(HoldCode.REFERENCE, Cause(text))
-
-
-def _reference_warning(rollout: Rollout) -> str:
-    reference = rollout.references.get(0)
-    costs = judge_of(rollout.spec).shortcomings(reference)
-    orders = reference.orders if reference is not None else 0
-    return f"; a small reference of {orders:,} orders: {costs}" if costs else ""
-
-
-def _gate(strategy: StrategyState, rollout: Rollout, gate: str) -> Hold | None:
-    """Return what stops any rise here: kill, freeze, missing approval (always the last gate)."""
-    if strategy.killed:
-        return Hold(HoldCode.KILLED, Cause("the kill switch is on"))
-    if strategy.frozen:
-        return Hold(HoldCode.FROZEN, Cause(strategy.frozen))
-    if gate in gates(rollout) and gate not in rollout.approvals:
-        return Hold(HoldCode.APPROVAL, Cause(f"waiting for approval of {gate}"), gate)
-    return None
-
-
-def _unread(strategy: StrategyState, at: At) -> Changed:
-    """Wait for the end of what is to be read; told when it does not come soon."""
-    if at.now_us - at.flow.read_at_us < _UNREAD_US:
-        return strategy, ()
-    reason = (
-        "catching up: commands, kill switch or metrics are not read to their end, and an abort may "
-        "be among them"
-    )
-    return hold_on(strategy, Hold(HoldCode.CATCHING_UP, Cause(reason)), at)
 
 
 def _active(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
@@ -260,14 +179,14 @@ def _rise(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     if promotes and not rollout.promotable:
         reason = f"phase passed, but no promotion verdict yet: {seen.judgement.reason}"
         return hold_on(strategy, Hold(HoldCode.VERDICT, Cause(reason)), at)
-    hold = _gate(strategy, rollout, next_gate(rollout))
+    hold = gate_hold(strategy, rollout, next_gate(rollout))
     problem = attest_problem(rollout.spec, heard(strategy, at.now_us), rollout.horizons)
     if problem:
         hold = Hold(HoldCode.ATTEST, Cause(problem))
     if hold is not None:
         return hold_on(strategy, hold, at)
     if not seen.is_read:
-        return _unread(strategy, at)
+        return unread(strategy, at)
     orders, stable = rollout.phase.canary.orders, rollout.phase.stable.orders
     reason = (
         f"phase {ramp[index - 1].name} passed ({orders} canary, {stable} stable orders); "
@@ -275,22 +194,29 @@ def _rise(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
     )
     cause = Cause(reason, checks=(*seen.phase.checks, *seen.judgement.checks))
     trigger = Trigger.RAMP_COMPLETED if promotes else Trigger.PHASE_PASSED
-    return _must(apply(strategy, trigger, cause, at))
+    return must(apply(strategy, trigger, cause, at))
 
 
 def _watching(strategy: StrategyState, seen: Weighed, at: At) -> Changed:
-    """No control is left: only guards and absolute criteria act, then the rollout finishes."""
+    """No control is left: only guards and absolute criteria act, then the rollout finishes.
+
+    Not before every router attests: a breaker that opened sends all orders to stable, and after
+    FINISH the canary is what a breaker falls back to.
+    """
     rollout, check = seen.rollout, seen.phase
     if check.answer is PhaseAnswer.BREACH:
         cause = Cause(check.reason, checks=check.checks)
         return hold_on(strategy, Hold(HoldCode.CRITERIA, cause), at)
+    problem = attest_problem(rollout.spec, heard(strategy, at.now_us), rollout.horizons)
+    if problem:
+        return hold_on(strategy, Hold(HoldCode.ATTEST, Cause(problem)), at)
     if strategy.killed or rollout.phase.time_us < rollout.spec.policy.watch_s * US_PER_S:
         return hold_on(strategy, NOTHING_HOLDS, at)
     if not seen.is_read:
-        return _unread(strategy, at)
+        return unread(strategy, at)
     seconds = rollout.spec.policy.watch_s
     reason = f"watched for {seconds:g} s at 100 %; {rollout.spec.canary} is the new baseline"
-    return _must(apply(strategy, Trigger.WATCH_OVER, Cause(reason), at))
+    return must(apply(strategy, Trigger.WATCH_OVER, Cause(reason), at))
 
 
 def _criteria_roll_back(rollout: Rollout) -> bool:

@@ -173,7 +173,7 @@ def _take_in(
         strategy = _remembered(strategy, live)
     if rollout is None or rollout.status not in CARRYING:
         return strategy
-    if any(partial.orders and evidence.in_scope(rollout, partial) for partial in live):
+    if any(evidence.keeps_clock(rollout, partial) for partial in live):
         strategy = replace(strategy, orders_at_us=at.now_us)
     counts = rollout.phase.flow.plus(passed.lost.of(strategy.strategy, partials))
     if counts != rollout.phase.flow:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+from tests.laws.decision_seen import Seen
 from tradecanary.processors.decision.chain import hash_of
+from tradecanary.processors.decision.frontier import HEARD_US
 from tradecanary.processors.decision.losses import FlowCounts
-from tradecanary.processors.decision.model import LookEvent, PartitionState, StrategyState
+from tradecanary.processors.decision.model import LookEvent, PartitionState
+from tradecanary.processors.decision.routers import heard
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.transitions import CARRYING, ENDED, TRANSITIONS
 from tradecanary.processors.stage import Emit
-from tradecanary.schemas.decisions import Decision, DecisionKind, Look, RolloutStatus
+from tradecanary.schemas.decisions import DecisionKind, Look, RolloutStatus
 from tradecanary.schemas.execution import Mode
-from tradecanary.schemas.routing import EVERYWHERE, CellWeights, CommandKind, RoutingWeights
-from tradecanary.schemas.units import CANARY, FULL_WEIGHT_BP, US_PER_S
+from tradecanary.schemas.routing import BreakerState, CommandKind
+from tradecanary.schemas.units import FULL_WEIGHT_BP, US_PER_S
 
 _ROWS = {(status, kind, to) for (status, _), (to, kind) in TRANSITIONS.items()}
 _STAYING = {DecisionKind.HOLD, DecisionKind.REISSUE, DecisionKind.KILL, DecisionKind.UNKILL}
@@ -22,55 +25,6 @@ _RISES = {DecisionKind.START, DecisionKind.INCREASE, DecisionKind.PROMOTE}
 _START_FRESH_US = 5 * US_PER_S
 _LEASE_FRESH_US = 15 * US_PER_S
 _IDLE_MODES = tuple(mode for mode in Mode if mode is not Mode.LIVE)
-
-
-class Seen:
-    """One strategy before and after one look, with what was emitted for it in between."""
-
-    def __init__(
-        self,
-        name: str,
-        states: tuple[PartitionState, PartitionState],
-        event: LookEvent,
-        effects: tuple[Emit, ...],
-    ) -> None:
-        before, after = states
-        self.event = event
-        self.states = states
-        self.before = before.strategies.get(name) or StrategyState(name)
-        self.after = after.strategies[name]
-        mine = [effect.record for effect in effects if effect.key == name.encode()]
-        self.decisions = [record for record in mine if isinstance(record, Decision)]
-        self.weights = [record for record in mine if isinstance(record, RoutingWeights)]
-        first: dict[str, str] = {}
-        for known in before.strategies.values():
-            first |= dict.fromkeys(known.answered, known.strategy)
-        for command in event.commands:
-            first.setdefault(command.id, command.strategy)
-        self.commands = [
-            command
-            for command in event.commands
-            if command.strategy == first[command.id] == name
-            and command.id not in self.before.answered
-        ]
-        kills = [kill for kill in event.kills if kill.strategy in {name, EVERYWHERE}]
-        self.is_killed = any(kill.killed for kill in kills)
-        self.is_unkilled = any(not kill.killed for kill in kills)
-        self.course_bp = [_canary_bp(self.before.vector.cells if self.before.vector else ())]
-        self.course_bp += [_canary_bp(weights.cells) for weights in self.weights]
-
-    def asks(self, kind: CommandKind) -> bool:
-        """Return whether a new command of this kind came."""
-        return any(command.kind is kind for command in self.commands)
-
-    @property
-    def rises(self) -> bool:
-        """Whether the canary was given more at any moment of the look."""
-        return any(low < high for low, high in pairwise(self.course_bp))
-
-
-def _canary_bp(cells: tuple[CellWeights, ...]) -> int:
-    return sum(w.weight_bp for w in cells[0].weights if w.variant == CANARY) if cells else 0
 
 
 def check(
@@ -218,10 +172,14 @@ def _no_rise_on_old_data(seen: Seen) -> None:
             continue
         assert flow is not None
         assert rollout is not None
-        limit_us = rollout.spec.policy.data.stale_hold_s * US_PER_S
-        limit_us = _START_FRESH_US if decision.kind is DecisionKind.START else limit_us
+        held_us = rollout.spec.policy.data.stale_hold_s * US_PER_S
+        limit_us = _START_FRESH_US if decision.kind is DecisionKind.START else held_us
         assert flow.partitions
-        assert flow.data_age_us(seen.states[1].recorded_at_us) <= limit_us
+        now_us = seen.states[1].recorded_at_us
+        assert flow.data_age_us(now_us) <= limit_us
+        if not flow.idle:  # the judge is not later than its horizon and the slowest publisher
+            waits_us = max(rollout.order_horizon_us, 0) + HEARD_US
+            assert now_us - max(flow.watermark_us, flow.since_us) <= held_us + waits_us
 
 
 def _leases_live_on_what_was_seen(seen: Seen) -> None:
@@ -249,6 +207,17 @@ def _no_rise_before_all_is_read(seen: Seen) -> None:
             assert flow is not None
             assert seen.event.at_end
             assert flow.is_confirmed()
+
+
+def _no_end_without_the_routers(seen: Seen) -> None:
+    """A watch ends on the canary's own orders: not while a router that is heard sends it none."""
+    now_us = seen.states[1].recorded_at_us
+    for decision in seen.decisions:
+        if decision.kind is DecisionKind.FINISH and seen.after.rollout is not None:
+            canary = seen.after.rollout.spec.canary
+            for status in heard(seen.after, now_us):
+                assert status.breaker is not BreakerState.OPEN
+                assert canary in status.versions
 
 
 def _a_gap_stops_everything(seen: Seen) -> None:
@@ -294,6 +263,7 @@ LAWS = (
     _no_rise_on_old_data,
     _leases_live_on_what_was_seen,
     _no_rise_before_all_is_read,
+    _no_end_without_the_routers,
     _a_gap_stops_everything,
     _an_end_is_an_end,
 )

@@ -24,6 +24,8 @@ from tradecanary.schemas.units import US_PER_S
 
 _STATUSES = tuple(OrderStatus)
 NORMAL = NormalDist()
+_OTHER_MATTERS = frozenset({"foreign", "astray", "coinless", "behind", "fallback"})
+"""Words of a line that are not about the orders that are routed well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,8 @@ class Flow:
         top_seq = -1 if "foreign=yes" in words else self.offset
         newest_us, missing, serves = cohort_us + US_PER_S - 1, self.missing, only("momentum")
         progress = PublisherProgress(0, "g1", events, top_seq, newest_us, missing, serves)
-        manifest = MetricsBatch(
-            "a", 1, self.transaction, 0, 1, (seen,), (progress,) if events else (), partials
-        )
+        heard = (progress, *_behind(newest_us, words)) if events else ()
+        manifest = MetricsBatch("a", 1, self.transaction, 0, 1, (seen,), heard, partials)
         self.offset = end
         self.transaction += 1
         self.missing = self.bad = 0
@@ -123,11 +124,7 @@ class Flow:
             shares["canary"] = 0
         for word in words:
             key, value = word.split("=")
-            if key in {
-                "foreign",
-                "astray",
-                "coinless",
-            }:  # not about the orders that are routed well
+            if key in _OTHER_MATTERS:
                 continue
             if key == "rate":
                 total = float(value.rstrip("/s"))
@@ -209,6 +206,14 @@ class Flow:
                 _measure("notional_micros", orders, 10_000_000_000),
             ),
         )
+
+
+def _behind(newest_us: int, words: list[str]) -> Iterator[PublisherProgress]:
+    """Yield what is heard of a publisher of another strategy whose clock is behind."""
+    for key, value in (word.split("=") for word in words):
+        if key == "behind":
+            late_us = newest_us - int(value) * US_PER_S
+            yield PublisherProgress(0, "slow-clock", 1, 0, late_us, 0, only("other"))
 
 
 def _measure(name: str, n: int, value: int) -> MeasureSums:

@@ -8,6 +8,8 @@ A story is a text file, one line a thing:
     run 5s foreign=yes               the publisher numbers nothing
     run 5s astray=2                  two orders a second are not routed as their revision says
     run 5s coinless=2                two canary orders a second say that no coin decided them
+    run 5s behind=600                another strategy's publisher has a clock that is 600 s behind
+    run 5s fallback=yes              no coin decides: all orders go to stable, under revision 0
     closed 60s                       manifests, but no orders (closed market)
     quiet 20s                        no manifests at all
     halt | resume | abort | promote  commands of operator ana (`as bob` at the end: of bob)
@@ -191,6 +193,8 @@ class Teller:
         """Orders flow, one look a second."""
         for _ in range(_seconds(words[0])):
             vector = self.state.strategies[STRATEGY].vector if self.state.strategies else None
+            if "fallback=yes" in words:
+                vector = None
             cohort_us = self.now_us - self.now_us % US_PER_S
             self.look(manifests=(self.flow.manifest(vector, cohort_us, words[1:]),))
 
