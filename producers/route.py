@@ -208,7 +208,7 @@ class Route:
             self._pnl = pnl
             if self._status is None:
                 return None
-        return self._report(Kind.MARKOUT, book.wall_us(book.monotonic_ns()))
+        return self._report(Kind.MARKOUT, book.wall_us(book.monotonic_ns()), pnl)
 
     def unended(self, now_ns: int) -> ExecutionEvent:
         """Return the OUTCOME of an order that did not end; for who took it out.
@@ -222,7 +222,10 @@ class Route:
     def _end(
         self, status: OrderStatus, ended_ns: int, fees: float, pnl: float | None
     ) -> ExecutionEvent:
-        """Fix what the order came to, once; the MARKOUT repeats it."""
+        """Fix what the order came to, once; the MARKOUT repeats it.
+
+        The OUTCOME's P&L is fixed with it: a mark-out may come before the event is made.
+        """
         book = self._book
         with book.lock:
             self._submitted_at = book.wall_us(self.submitted_ns)
@@ -232,24 +235,25 @@ class Route:
                 self._avg_price = None
             elif self._avg_price is None and self._filled_value:
                 self._avg_price = self._filled_value / self._filled_qty
-            if self._pnl is None:
-                self._pnl = pnl
-            if self._pnl is None and not self._filled_qty:
-                self._pnl = 0.0
+            if self._pnl is not None:
+                pnl = self._pnl
+            elif pnl is None and not self._filled_qty:
+                pnl = 0.0
+            self._pnl = pnl
             self._status = status
         book.count(self._arm, status)
-        return self._report(Kind.OUTCOME, self._ended_at)
+        return self._report(Kind.OUTCOME, self._ended_at, pnl)
 
-    def _report(self, kind: Kind, event_time: int) -> ExecutionEvent:
+    def _report(self, kind: Kind, event_time: int, pnl: float | None) -> ExecutionEvent:
         """Return the event; without the order's terms when they are no numbers."""
         try:
-            return self._event(kind, event_time)
+            return self._event(kind, event_time, pnl)
         except (TypeError, ValueError, ArithmeticError):
             self._book.faults += 1
             self._order_qty = self._arrival_mid = self._side = None
-            return self._event(kind, event_time)
+            return self._event(kind, event_time, pnl)
 
-    def _event(self, kind: Kind, event_time: int) -> ExecutionEvent:
+    def _event(self, kind: Kind, event_time: int, pnl: float | None) -> ExecutionEvent:
         book, arm, ack_ns = self._book, self._arm, self._ack_ns
         status = self._status
         assert status is not None, "an order is reported after its end is fixed"
@@ -282,7 +286,7 @@ class Route:
             avg_price=self._avg_price,
             notional=0.0 if mid is None else abs(order_qty * mid * self._value_per_unit),
             fees=self._fees,
-            pnl=self._pnl,
+            pnl=pnl,
             submitted_at=self._submitted_at,
             event_time=max(event_time, self._submitted_at),
             ack_latency_us=None if ack_ns < 0 else (ack_ns - self.submitted_ns) // _NS_PER_US,

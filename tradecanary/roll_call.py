@@ -1,7 +1,14 @@
-"""Who obeys a kill switch: the routers heard shortly before it was written, and any heard since."""
+"""Who obeys a kill switch: the routers heard shortly before it was written, and any heard since.
+
+Shortly before is counted back from the newest status of any router, in the broker's time: the
+switch bears only the time of the host that wrote it, whose clock may be wrong by hours. So where
+every router is gone, those that were there last are named.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tradecanary.processors.runtime.log import Log
@@ -12,7 +19,7 @@ from tradecanary.schemas.topics import ROUTER_STATUS
 from tradecanary.schemas.units import US_PER_MS, US_PER_S
 
 HEARD_US = 10 * US_PER_S
-"""A router says how it stands each second; one silent for longer than this is not waited for."""
+"""A router says how it stands each second; one silent so much longer is not waited for."""
 _LOOK_BACK = 20_000
 """At most so many statuses of a partition are read to know who was there."""
 _NAMED = 10
@@ -69,12 +76,12 @@ class RollCall:
             for number in range(log.partitions(ROUTER_STATUS.name))
             for place in [TopicPartition(ROUTER_STATUS.name, number)]
         }
-        since_ms = (switch.time_us - HEARD_US) // US_PER_MS
+        recent: list[LogRecord] = []
         for place, end in self._next.items():
             first = max(log.start_offset(place), end - _LOOK_BACK)
-            for record in log.read(place, first, end):
-                if record.timestamp_ms >= since_ms:
-                    self._note(record, obeys=False)
+            recent += _newest(log.read(place, first, end))
+        for record in _newest(sorted(recent, key=lambda one: one.timestamp_ms)):
+            self._note(record, obeys=False)
 
     def poll(self) -> KillAnswer:
         """Take in what routers said since; return how it stands. Raises Unavailable."""
@@ -93,3 +100,13 @@ class RollCall:
         if self._switch.strategy in {EVERYWHERE, status.strategy}:
             name = f"{status.strategy}/{status.router}"
             self._obeys[name] = obeys and status.killed == self._switch.killed
+
+
+def _newest(records: Iterable[LogRecord]) -> Iterable[LogRecord]:
+    """Return those at most HEARD_US older than the last one, by the broker's append time."""
+    kept: deque[LogRecord] = deque()
+    for record in records:
+        kept.append(record)
+        while record.timestamp_ms - kept[0].timestamp_ms > HEARD_US // US_PER_MS:
+            kept.popleft()
+    return kept

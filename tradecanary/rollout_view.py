@@ -42,8 +42,11 @@ def no_decider(states: Iterable[PartitionState], now_us: int) -> str:
 
 
 def strategy_view(partition: PartitionState, strategy: StrategyState, now_us: int) -> View:
-    """Return what `status` shows of one strategy: plain values, units in the names."""
-    flow, vector = partition.flow, strategy.vector
+    """Return what `status` shows of one strategy: plain values, units in the names.
+
+    `now_us` gives ages alone; the rollout is shown as of the decider's last look.
+    """
+    flow, vector, looked_us = partition.flow, strategy.vector, partition.recorded_at_us
     return {
         "strategy": strategy.strategy,
         "baseline": vector.baseline if vector else None,
@@ -52,10 +55,10 @@ def strategy_view(partition: PartitionState, strategy: StrategyState, now_us: in
         "killed": strategy.killed,
         "kill": _kill(partition, strategy),
         "frozen": strategy.frozen or None,
-        "look_age_s": round(max(0, now_us - partition.recorded_at_us) / US_PER_S, 1),
+        "look_age_s": round(max(0, now_us - looked_us) / US_PER_S, 1),
         "data_age_s": round(flow.data_age_us(now_us) / US_PER_S, 1) if flow else None,
-        "routers": _routers(strategy, partition.recorded_at_us),
-        "rollout": _rollout(strategy, strategy.rollout, now_us) if strategy.rollout else None,
+        "routers": _routers(strategy, looked_us),
+        "rollout": _rollout(strategy, strategy.rollout, looked_us) if strategy.rollout else None,
     }
 
 

@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.laws.gateway import START_US, S, following
-from tradecanary.schemas.execution import Kind, OrderStatus
+from tradecanary.producers.open_orders import OpenOrders
+from tradecanary.producers.plan import Arm
+from tradecanary.schemas.execution import ExecutionEvent, Kind, OrderStatus
 
 
 def test_an_outcome_tells_all() -> None:
@@ -38,6 +42,41 @@ def test_pnl_comes_once() -> None:
     event = unfilled.outcome("CANCELED")
     assert event is not None
     assert (event.pnl, event.avg_price, unfilled.markout(4.0)) == (0.0, None, None)
+
+
+@pytest.mark.parametrize("at_horizon", [True, False])
+@pytest.mark.parametrize("filled_qty", [0.0, 4.0])
+@pytest.mark.parametrize("told", [None, 7.0])
+def test_pnl_comes_once_when_the_mark_out_meets_the_end(
+    monkeypatch: pytest.MonkeyPatch, told: float | None, filled_qty: float, *, at_horizon: bool
+) -> None:
+    """A thread brings the mark-out when the end is fixed and the OUTCOME is not made yet."""
+    service = following(10_000)
+    route = service.order()
+    route.filled(filled_qty, 100.0)
+    markouts: list[ExecutionEvent | None] = []
+    count = OpenOrders.count
+
+    def interrupted(book: OpenOrders, arm: Arm[object], status: OrderStatus) -> None:
+        count(book, arm, status)
+        markouts.append(route.markout(-40.0))
+
+    monkeypatch.setattr(OpenOrders, "count", interrupted)
+    if at_horizon:
+        service.wait(2 * S)
+        (outcome,) = service.router.expired()
+    else:
+        ended = route.outcome("FILLED", filled_qty=filled_qty, pnl=told)
+        assert ended is not None
+        outcome = ended
+    (markout,) = markouts
+
+    assert (outcome.pnl is None) == (markout is not None)
+    if markout is not None:
+        assert (markout.kind, markout.pnl) == (Kind.MARKOUT, -40.0)
+        assert replace(markout, kind=Kind.OUTCOME, pnl=None) == replace(
+            outcome, event_time=markout.event_time
+        )
 
 
 def test_the_horizon_reports_what_stands() -> None:

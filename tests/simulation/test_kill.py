@@ -71,6 +71,41 @@ def test_a_router_silent_for_long_or_of_another_strategy_is_not() -> None:
     assert ("reversal/other", f"{STRATEGY}/gateway-1") == tuple(sorted(every.missing, reverse=True))
 
 
+def test_the_clock_of_who_kills_says_nothing_of_who_is_there() -> None:
+    """However wrong it is, the same routers are waited for: one that does not obey is named."""
+
+    def answer(wrong_s: int) -> KillAnswer:
+        world = trading()
+        _say(world, "gone")
+        world.run_for(11)
+        _say(world, "deaf")
+        world.run_for(2)
+        operator = Operator(
+            world.log,
+            lambda topic, key, value, partition=None: world.log.append(
+                topic, key, value, partition=partition
+            ),
+            now_us=lambda: world.now_us() + wrong_s * US_PER_S,
+            wait=world.run_for,
+            new_id=lambda: "none",
+        )
+        return operator.switch(STRATEGY, killed=True, actor="ana", reason="drill", timeout_s=2)
+
+    right = answer(0)
+
+    assert KillAnswer(2, (f"{STRATEGY}/deaf",)) == right
+    assert [right] * 4 == [answer(wrong_s) for wrong_s in (-3_600, -11, 11, 3_600)]
+
+
+def test_routers_that_are_all_gone_are_named() -> None:
+    """Nothing tells how long ago it was but the clock of who asks, and that may be wrong."""
+    world = trading()
+    world.gateways["gateway-1"].die()
+    world.run_for(60)
+
+    assert (f"{STRATEGY}/gateway-1",) == RollCall(world.log, _switch(world)).poll().missing
+
+
 def test_it_is_written_when_nobody_can_be_asked() -> None:
     """A partition of `router-status` without a leader does not hold up a kill."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tradecanary.processors.decision.replay import ManifestName, Parts, name_of
+from tradecanary.processors.decision.texts import kept
 from tradecanary.processors.runtime.decision_recovery import command_of
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import TopicPartition
@@ -80,6 +81,15 @@ class Commands:
             if len(self._kept) > _COMMANDS_KEPT:
                 del self._kept[next(iter(self._kept))]
         return self._kept[name]
+
+
+def is_refusal(command: Command, answer: str) -> bool:
+    """Return whether the reason of the decision that answered is that nothing changes.
+
+    People's own words stand before it, and may say anything.
+    """
+    actor, reason = kept(command.actor), kept(command.reason)
+    return answer.startswith(f"{command.kind.value} by {actor}: {reason}; refused: ")
 
 
 def commands_of(log: Log, partition: int) -> Iterator[Command]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradecanary.auditing.chains import Chains
-from tradecanary.auditing.inputs import commands_of
+from tradecanary.auditing.inputs import commands_of, is_refusal
 from tradecanary.processors.auditing.findings import Finding
 from tradecanary.processors.decision.policy import PolicyProblem
 from tradecanary.processors.decision.spec import RolloutSpec, hash_of_arguments, read_spec
-from tradecanary.processors.decision.texts import kept
 from tradecanary.processors.decision.transitions import ENDED
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
@@ -35,9 +34,7 @@ class Asked:
     @property
     def is_refused(self) -> bool:
         """Return whether the answer was that nothing changes."""
-        actor, reason = kept(self.command.actor), kept(self.command.reason)
-        refusal = f"{self.command.kind.value} by {actor}: {reason}; refused: "
-        return self.answer is not None and self.answer.reason.startswith(refusal)
+        return self.answer is not None and is_refusal(self.command, self.answer.reason)
 
     @property
     def result(self) -> str:

@@ -15,7 +15,7 @@ from tradecanary.processors.auditing.orders import Decided, Order, cell_of, deci
 from tradecanary.producers import vectors
 from tradecanary.producers.assignment import bounds, coin
 from tradecanary.schemas.codec import ContractViolation
-from tradecanary.schemas.decisions import Decision, Vector
+from tradecanary.schemas.decisions import Decision, DecisionKind, Vector
 from tradecanary.schemas.routing import UnitKind
 from tradecanary.schemas.units import FULL_WEIGHT_BP, STABLE
 
@@ -33,10 +33,14 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Issued:
-    """Every vector that was issued, by strategy and revision, and what its coin was tossed for."""
+    """Every vector that was issued, by strategy and revision, and what its coin was tossed for.
+
+    A rollout's START makes the salt of its coin, and every later vector keeps it until the next
+    START: so `rollouts`, by strategy and salt. `units`: by strategy and rollout, as started.
+    """
 
     vectors: dict[tuple[str, int], Vector] = field(default_factory=dict)
-    rollouts: dict[tuple[str, int], str] = field(default_factory=dict)
+    rollouts: dict[tuple[str, str], str] = field(default_factory=dict)
     units: dict[tuple[str, str], UnitKind] = field(default_factory=dict)
     oldest: dict[str, int] = field(default_factory=dict)
 
@@ -51,11 +55,15 @@ class Issued:
             if vector.revision:
                 known = self.oldest.get(decision.strategy, vector.revision)
                 self.oldest[decision.strategy] = min(known, vector.revision)
-        self.rollouts.setdefault((decision.strategy, decision.after.revision), decision.rollout)
+        is_its_own = decision.kind is not DecisionKind.REISSUE  # another may be PENDING by then
+        if is_its_own and decision.after.revision != decision.before.revision:
+            self.rollouts.setdefault((decision.strategy, decision.after.salt), decision.rollout)
 
     def unit_of(self, strategy: str, revision: int) -> UnitKind | None:
         """Return what the coin of a revision was tossed for, None when no command tells."""
-        return self.units.get((strategy, self.rollouts.get((strategy, revision), "")))
+        vector = self.vectors.get((strategy, revision))
+        rollout = self.rollouts.get((strategy, vector.salt)) if vector is not None else None
+        return None if rollout is None else self.units.get((strategy, rollout))
 
 
 @dataclass(slots=True)

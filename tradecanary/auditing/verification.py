@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tradecanary.auditing.chains import Chains
-from tradecanary.auditing.inputs import commands_of
+from tradecanary.auditing.inputs import commands_of, is_refusal
 from tradecanary.auditing.recomputation import Recomputation, recompute
 from tradecanary.auditing.routing import Issued, RoutingAudit, RoutingCounts
 from tradecanary.processors.auditing import support
@@ -87,6 +87,7 @@ class _Verification:
         self._progress = progress
         self._found = Verified()
         self._issued = Issued()
+        self._answers: dict[tuple[str, str], str] = {}
         self._complete = True
 
     def run(self, *, executions: bool) -> Verified:
@@ -95,8 +96,8 @@ class _Verification:
         looks = _ends(log, DECISION_INPUTS.name, self._controls())
         for place, end in looks.items():
             made = self._recomputed(place, end)
-            self._units(place.partition)
             self._decisions(place.partition, made)
+            self._units(place.partition)
         if executions:
             self._orders(orders)
         return found
@@ -127,12 +128,17 @@ class _Verification:
         return made
 
     def _units(self, partition: int) -> None:
+        """Note the units of the STARTs that were obeyed: a refusal does not use up an id."""
         for command in commands_of(self._log, partition):
-            if command.kind is CommandKind.START:
-                try:
-                    spec = read_spec(command.arguments, command.id)
-                except PolicyProblem:
-                    continue  # it was refused
+            # of two commands with one id the first was obeyed, and has the answer
+            answer = self._answers.pop((command.strategy, command.id), None)
+            if command.kind is not CommandKind.START or answer is None:
+                continue
+            try:
+                spec = read_spec(command.arguments, command.id)
+            except PolicyProblem:
+                continue  # it was refused
+            if not is_refusal(command, answer):
                 unit = UnitKind(spec.unit)
                 self._issued.units.setdefault((command.strategy, spec.rollout), unit)
 
@@ -145,6 +151,9 @@ class _Verification:
             if decision is not None and self._strategy in {None, decision.strategy}:
                 if all(one.what is not What.CHANGED for one in problems):
                     self._issued.take(decision)
+                    if decision.command_id:
+                        answered = decision.strategy, decision.command_id
+                        self._answers.setdefault(answered, decision.reason)
                 self._report(audit.check(record, decision))
             done, total = record.offset + 1 - chains.start, chains.end - chains.start
             self._progress(f"decisions {partition}", done, total)
