@@ -66,6 +66,11 @@ def _partition_figures(states: Iterable[PartitionState], now_us: int) -> Iterato
         "Time since the decider last saw every partition of executions counted to its end",
         "partition",
     )
+    delay = _gauge(
+        "evidence_delay_seconds",
+        "How old the orders are up to which every publisher has reported; judged a horizon later",
+        "partition",
+    )
     epoch = _gauge("decider_epoch", "The decider's term", "partition")
     gaps = CounterMetricFamily(
         "tradecanary_manifest_gaps", "Holes in what the aggregation wrote", labels=["partition"]
@@ -75,8 +80,9 @@ def _partition_figures(states: Iterable[PartitionState], now_us: int) -> Iterato
         epoch.add_metric(number, state.epoch)
         if state.flow is not None:
             age.add_metric(number, state.flow.data_age_us(now_us) / US_PER_S)
+            delay.add_metric(number, state.flow.behind_us(now_us) / US_PER_S)
             gaps.add_metric(number, state.flow.gaps)
-    yield from (age, epoch, gaps)
+    yield from (age, delay, epoch, gaps)
 
 
 def _killed(states: Iterable[PartitionState]) -> Metric:

@@ -68,6 +68,15 @@ def test_ages_are_those_of_the_scrape() -> None:
     assert 7 == _figure(registry, "data_age_seconds", partition="0")
 
 
+def test_the_delay_of_the_evidence_is_told() -> None:
+    """By the clock of the slowest publisher, whose strategy does not matter."""
+    _, prompt = _told("run 30s")
+    _, late = _told("run 30s behind=20")
+
+    assert _figure(prompt, "evidence_delay_seconds", partition="0") == pytest.approx(0, abs=1)
+    assert _figure(late, "evidence_delay_seconds", partition="0") == pytest.approx(21, abs=1)
+
+
 def test_a_hold_and_its_end_are_told() -> None:
     """The series of a hold is there while it holds."""
     _, held = _told(STORY)
