@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import getpass
+import os
 from typing import Annotated
 
 import typer
 
 from tradecanary.cli.completion import strategies
 
-ME = getpass.getuser()
+
+def login() -> str:
+    """Return the login of this process; `uid-54321` where the user has no name, as in a container.
+
+    Kubernetes' runAsUser and `docker run --user` make such users.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # which of them is a matter of Python's version
+        return f"uid-{os.getuid()}"
+
+
+ME = login()
 """Who acts, unless told otherwise. It is what is declared: docs/ci-cd.md."""
 
 Strategy = Annotated[
