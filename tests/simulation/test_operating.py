@@ -16,6 +16,8 @@ from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import STRATEGY
 from tradecanary.cli import completion
 from tradecanary.cli.output import Exit, saying
+from tradecanary.processors.stage import TopicPartition
+from tradecanary.schemas.topics import COMMANDS, KILL_SWITCH
 from tradecanary.states import states
 
 _ASKING = ("increase", "promote", "abort", "rearm", "unfreeze", "kill", "unkill")
@@ -71,6 +73,33 @@ def test_freeze_says_what_it_needs() -> None:
         assert Exit.USAGE == tradecanary(world, "freeze", *arguments).exit_code
     refused = tradecanary(world, "unfreeze", STRATEGY, "--reason", "x", "--yes")
     assert (Exit.REFUSED, True) == (refused.exit_code, "not frozen" in refused.stdout)
+
+
+@pytest.mark.parametrize("blank", ["", "  \t"])
+@pytest.mark.parametrize("verb", [*_ASKING, "halt", "resume", "approve", "freeze"])
+def test_a_reason_and_a_name_say_something(verb: str, blank: str) -> None:
+    """Blank ones are wrong usage, whoever confirmed it, and nothing is sent."""
+    world = trading()
+    yes = ["--yes"] if verb in _ASKING else []
+    mute = tradecanary(world, verb, STRATEGY, "--reason", blank, *yes)
+    nameless = tradecanary(world, verb, blank, "--reason", "a test", *yes)
+
+    assert (Exit.USAGE, True) == (mute.exit_code, "--reason is empty" in mute.stderr)
+    assert (Exit.USAGE, True) == (nameless.exit_code, "name is empty" in nameless.stderr)
+    assert [] == [
+        *world.log.read(TopicPartition(COMMANDS.name, 0)),
+        *world.log.read(TopicPartition(KILL_SWITCH.name, 0)),
+    ]
+
+
+def test_a_reason_is_kept_without_the_blanks_around_it() -> None:
+    """What people paste ends in a newline; a decision is one line."""
+    world = trading()
+    tradecanary(world, "halt", STRATEGY, "--reason", "  odd fills\n", "--actor", "ana")
+
+    assert "halt by ana: odd fills; refused: there is no canary to act on" == (
+        next(iter(world.operator.decisions(STRATEGY))).reason
+    )
 
 
 @pytest.mark.parametrize("verb", _ASKING)

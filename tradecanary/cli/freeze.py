@@ -11,7 +11,7 @@ from tradecanary.cli.asking import agreed
 from tradecanary.cli.completion import strategies
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
-from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes
+from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes, named
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
 from tradecanary.operator import Operator, is_refusal
 from tradecanary.schemas.canonical import canonical_json
@@ -21,15 +21,18 @@ from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 _Which = Annotated[
     str | None,
     typer.Argument(
-        metavar="STRATEGY", help="One strategy, or '*' for all.", autocompletion=strategies
+        metavar="STRATEGY",
+        help="One strategy, or '*' for all.",
+        autocompletion=strategies,
+        callback=named,
     ),
 ]
 _All = Annotated[bool, typer.Option("--all", help="Every strategy that the decider knows.")]
 
 
 def freeze(
+    reason: Reason,
     strategy: _Which = None,
-    reason: Reason = "",
     owner: Annotated[
         str, typer.Option("--owner", help="Whom to ask about it; the actor by default.")
     ] = "",
@@ -51,7 +54,7 @@ def freeze(
 
     Example: tradecanary freeze --all --reason 'index rebalance' --owner risk-desk
     """
-    which = _which(strategy, every, reason)
+    which = _which(strategy, every)
     arguments = canonical_json({"owner": owner} if owner else {})
     with connected(bootstrap_servers) as operator, saying("waiting for the decider's answers"):
         answers = operator.commands(
@@ -62,8 +65,8 @@ def freeze(
 
 
 def unfreeze(
+    reason: Reason,
     strategy: _Which = None,
-    reason: Reason = "",
     every: Annotated[bool, typer.Option("--all", help="Every strategy that is frozen.")] = False,  # noqa: FBT002
     yes: Yes = False,  # noqa: FBT002
     actor: Actor = ME,
@@ -78,7 +81,7 @@ def unfreeze(
 
     Example: tradecanary unfreeze --all --reason 'rebalance is over' --yes
     """
-    which = _which(strategy, every, reason)
+    which = _which(strategy, every)
     name = "every frozen strategy" if which == EVERYWHERE else which
     agreed(f"unfreeze of {name}: rollouts start and rise again.", yes=yes)
     with connected(bootstrap_servers) as operator, saying("waiting for the decider's answers"):
@@ -92,10 +95,8 @@ def unfreeze(
     _show(answers, timeout, as_json=json)
 
 
-def _which(strategy: str | None, every: bool, reason: str) -> str:  # noqa: FBT001 - an option
+def _which(strategy: str | None, every: bool) -> str:  # noqa: FBT001 - an option
     """Return the strategy, `*` for all; leaves with USAGE when neither or both are named."""
-    if not reason:
-        fail("--reason is missing: say why; it is kept with the decision", Exit.USAGE)
     if every and strategy not in {None, EVERYWHERE}:
         fail(f"name {strategy} or --all, not both", Exit.USAGE)
     if not every and strategy is None:
