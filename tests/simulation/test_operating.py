@@ -60,7 +60,9 @@ def test_freeze_of_all_reaches_every_known_strategy(tmp_path: Path) -> None:
     assert Exit.OK == unheard.exit_code == every.exit_code == started.exit_code
     names = [STRATEGY, "reversal", "unheard-of"]
     assert names == [line.split(":")[0] for line in every.stdout.splitlines()]
-    assert "frozen by ana for risk-desk: rebalance" in held.stdout
+    assert "frozen by ana: rebalance (for risk-desk)" in held.stdout
+    told = [one.reason for one in world.operator.decisions(STRATEGY)]
+    assert "freeze by ana: rebalance (for risk-desk)" == told[0], "the owner is in the decision"
     assert Exit.USAGE == no_word.exit_code
     assert names == [json.loads(line)["strategy"] for line in over.stdout.splitlines()]
     assert not any(one.frozen for state in states(world.log) for one in state.strategies.values())

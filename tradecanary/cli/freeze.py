@@ -14,7 +14,6 @@ from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes, named
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
 from tradecanary.operator import Operator, is_refusal
-from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
@@ -34,7 +33,7 @@ def freeze(
     reason: Reason,
     strategy: _Which = None,
     owner: Annotated[
-        str, typer.Option("--owner", help="Whom to ask about it; the actor by default.")
+        str, typer.Option("--owner", help="Whom to ask about it; kept with the reason.")
     ] = "",
     every: _All = False,  # noqa: FBT002
     actor: Actor = ME,
@@ -55,11 +54,11 @@ def freeze(
     Example: tradecanary freeze --all --reason 'index rebalance' --owner risk-desk
     """
     which = _which(strategy, every)
-    arguments = canonical_json({"owner": owner} if owner else {})
+    why = f"{reason} (for {owner})" if owner else reason  # so that the decision says it
     with connected(bootstrap_servers) as operator, saying("waiting for the decider's answers"):
         answers = operator.commands(
             [which] if which != EVERYWHERE else sorted(_known(operator)), CommandKind.FREEZE,
-            actor=actor, reason=reason, arguments=arguments, timeout_s=timeout,
+            actor=actor, reason=why, timeout_s=timeout,
         )  # fmt: skip
     _show(answers, timeout, as_json=json)
 
