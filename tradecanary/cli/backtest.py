@@ -100,7 +100,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option a line
     )
     found = _found(policy or [], choice, file, bootstrap_servers)
     if html is not None:
-        html.write_text(found.html(), encoding="utf-8")
+        _write(html, found)
     if json:
         say_json(as_json(found))
     else:
@@ -109,6 +109,13 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option a line
             out.print(f"report: {html}")
     if found.same_as_live is False:
         raise typer.Exit(Exit.REFUSED)
+
+
+def _write(html: Path, found: Backtest) -> None:
+    try:
+        html.write_text(found.html(), encoding="utf-8")
+    except OSError as failure:
+        fail(f"cannot write the report to {html}: {failure.strerror}", Exit.USAGE)
 
 
 def _check_usage(policies: list[str], topic: str | None, file: Path | None) -> None:

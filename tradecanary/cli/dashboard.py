@@ -90,6 +90,8 @@ def _token(file: Path | None, host: str) -> str:
             token, origin = file.read_text(encoding="utf-8").strip(), str(file)
         except OSError as failure:
             fail(f"reading the token file {file}: {failure.strerror}", Exit.USAGE)
+        except UnicodeDecodeError:
+            fail(f"reading the token file {file}: it is not text", Exit.USAGE)
     else:
         token, origin = os.environ.get(TOKEN, "").strip(), TOKEN
     if not token and file is None:

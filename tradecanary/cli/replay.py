@@ -75,5 +75,5 @@ def _of_file(file: Path) -> list[ExecutionEvent]:
     try:
         with err.status(f"reading {file}"):
             return in_event_time(read_events(file))
-    except (ContractViolation, OSError) as broken:
+    except (ContractViolation, OSError, ValueError, EOFError) as broken:  # two for what is no Avro
         fail(f"cannot replay {file}: {broken}", Exit.USAGE)

@@ -144,7 +144,10 @@ def router_sim(  # noqa: PLR0913, PLR0917 - options of a simulation
     except ValueError as wrong:
         fail(str(wrong), Exit.USAGE)
     if write_spec is not None:
-        write_spec.write_text(_spec(settings, policy), encoding="utf-8")
+        try:
+            write_spec.write_text(_spec(settings, policy), encoding="utf-8")
+        except OSError as failure:
+            fail(f"cannot write the SPEC to {write_spec}: {failure.strerror}", Exit.USAGE)
         err.print(f"SPEC written: tradecanary start {write_spec}")
     _trade(settings, seconds)
 
