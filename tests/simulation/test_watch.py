@@ -10,16 +10,20 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import QUICK, STRATEGY, Rollout
 from tests.unlucky import FarLog
+from tradecanary.cli import app
+from tradecanary.cli.connection import working_on
 from tradecanary.cli.output import Exit
 from tradecanary.cli.watch import draw, picture
 from tradecanary.cli.watched import trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
 from tradecanary.processors.decision.judges.sequential.streams import STREAMS
+from tradecanary.schemas.routing import EVERYWHERE
 from tradecanary.world import World
 
 _POLICY = QUICK | {"judge": {"kind": "sequential"}, "guards": {"loss_budget": 5000}}
@@ -101,6 +105,36 @@ def test_an_unknown_strategy_is_said() -> None:
     answer = tradecanary(_judged(), "watch", "nobody", "--once")
 
     assert (Exit.REFUSED, True) == (answer.exit_code, "'nobody' is not known" in answer.stderr)
+
+
+def test_an_unknown_strategy_is_watched_for_by_name() -> None:
+    """On a screen and in a pipe: others run, so that no strategy is known would be wrong."""
+    world = _judged()
+
+    def wait(_: float) -> None:
+        raise KeyboardInterrupt
+
+    live = Live(world.log)
+    live.refresh()
+    operator = Operator(
+        world.log, lambda *_: None, now_us=world.now_us, wait=wait, new_id=lambda: "none"
+    )
+    with working_on(operator):
+        piped = CliRunner().invoke(app, ["watch", "nobody"], catch_exceptions=False)
+
+    for text in (_drawn(live, world, "nobody"), piped.stderr):
+        assert "strategy 'nobody' is not known to any decider (yet)" in text
+    assert (Exit.OK, "") == (piped.exit_code, piped.stdout)
+
+
+def test_a_kill_is_shown_with_who_and_why() -> None:
+    """In the words of `status`."""
+    world = Rollout.begin(policy=_POLICY, warm_up_s=5).world
+    world.operator.switch(EVERYWHERE, killed=True, actor="ana", reason="odd [/fills]", timeout_s=0)
+    line = "ON for all strategies (by ana: odd [/fills]): route() gives no handler until unkill"
+
+    for command in ("status", "watch --once"):
+        assert line in tradecanary(world, *command.split()).stdout
 
 
 def test_what_does_not_fit_is_a_line_each(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from tradecanary import trail
 from tradecanary.cli.listing import listed
 from tradecanary.cli.output import View, duration, percent
-from tradecanary.cli.status import mark
+from tradecanary.cli.status import killed, mark, unknown
 
 _COLUMNS = (
     "NAME", "STABLE", "CANARY", "DIFF (95 % CS)", "LIMIT", "UNIT", "E-VALUE", "N", "STATUS",
@@ -28,8 +28,10 @@ _TREE = 26
 _AROUND = 4
 
 
-def trees(views: Sequence[View]) -> RenderableType:
-    """Return a tree a strategy; views are those of `watch_view`."""
+def trees(views: Sequence[View], strategy: str | None = None) -> RenderableType:
+    """Return a tree a strategy; views are those of `watch_view`, of one `strategy` if named."""
+    if not views and strategy is not None:
+        return Text(f"{unknown(strategy)} (yet)")
     if not views:
         return Text("No strategy is known yet. Start a rollout with: tradecanary start SPEC")
     return Group(*(tree(view) for view in views))
@@ -75,7 +77,7 @@ def tree(view: View) -> RenderableType:
 
 def _flags(head: Table, view: View) -> None:
     if view["killed"]:
-        head.add_row("Kill:", Text("ON: route() gives no handler until unkill", style="red"))
+        head.add_row("Kill:", killed(view))
     if view["frozen"]:
         head.add_row("Freeze:", Text(view["frozen"], style="yellow"))
     if view["rollout"] and view["rollout"]["hold"]:
