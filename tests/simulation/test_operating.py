@@ -104,6 +104,36 @@ def test_a_reason_is_kept_without_the_blanks_around_it() -> None:
     )
 
 
+@pytest.mark.parametrize("verb", ["halt", "resume", "approve", *_ASKING])
+def test_a_name_that_nobody_knows_is_said(verb: str) -> None:
+    """Beside the answer, however often: a refused command does not make a name known."""
+    world = trading()
+    yes = ["--yes"] if verb in _ASKING else []
+    words = (verb, "momentun", "--reason", "a test", *yes)
+    for answer in (tradecanary(world, *words), tradecanary(world, *words)):
+        assert answer.exit_code in {Exit.REFUSED, Exit.NO_ANSWER}
+        assert "nobody has heard of strategy 'momentun'" in answer.stderr
+        assert f"did you mean {STRATEGY}?" in answer.stderr
+    switches = list(world.log.read(TopicPartition(KILL_SWITCH.name, 0)))
+
+    assert len(switches) == (2 if verb in {"kill", "unkill"} else 0), "written all the same"
+
+
+def test_a_name_that_somebody_knows_is_not_doubted(tmp_path: Path) -> None:
+    """By a router, a freeze or a rollout; what may come first is not doubted at all."""
+    world = trading()
+    told = [
+        tradecanary(world, "halt", STRATEGY, "--reason", "no rollout"),
+        tradecanary(world, "freeze", "to-come", "--reason", "first"),
+        tradecanary(world, "halt", "to-come", "--reason", "frozen"),
+        tradecanary(world, "start", spec_file(tmp_path, strategy="new", stable="a"), "--reason",
+                    "first"),
+        tradecanary(world, "kill", "*", "--reason", "drill", "--yes"),
+    ]  # fmt: skip
+
+    assert [] == [answer.stderr for answer in told if "nobody has heard" in answer.stderr]
+
+
 @pytest.mark.parametrize("verb", _ASKING)
 def test_where_nobody_can_be_asked_yes_is_needed(verb: str) -> None:
     """Not a terminal, no --yes: wrong usage, what to add, and nothing is sent."""

@@ -11,6 +11,7 @@ from tradecanary.cli.asking import agreed
 from tradecanary.cli.completion import strategies
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
+from tradecanary.cli.known import warn_if_unheard
 from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes, named
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
 from tradecanary.operator import Operator, is_refusal
@@ -91,6 +92,8 @@ def unfreeze(
             names, CommandKind.UNFREEZE,
             actor=actor, reason=reason, timeout_s=timeout,
         )  # fmt: skip
+        if any(answer is None or is_refusal(answer) for answer in answers.values()):
+            warn_if_unheard(operator, which)
     _show(answers, timeout, as_json=json)
 
 

@@ -14,6 +14,7 @@ import typer
 from tradecanary.cli.asking import agreed
 from tradecanary.cli.completion import strategies
 from tradecanary.cli.connection import Connection, connected
+from tradecanary.cli.known import warn_if_unheard
 from tradecanary.cli.options import ME, Actor, Json, Reason, Strategy, Timeout, Yes, named
 from tradecanary.cli.output import Exit, out, say_json, saying
 from tradecanary.cli.sending import send
@@ -154,6 +155,8 @@ def _switch(
 ) -> None:
     with connected(servers) as operator, saying("waiting for the routers to obey"):
         answer = operator.switch(strategy, killed=killed, actor=actor, reason=reason)
+        if not answer.heard:
+            warn_if_unheard(operator, strategy)
     verb = "kill" if killed else "unkill"
     if as_json:
         say_json(
