@@ -24,24 +24,34 @@ log = logging.getLogger("tradecanary.producers")
 def partition_count(list_topics: Callable[..., object], topic: str) -> int:
     """Return the partition count of `topic`; 0 while the broker or the topic is not there."""
     try:
-        found = list_topics(topic, timeout=1.0)
+        return _partitions(list_topics, topic, 1.0)
     except KafkaException:
         return 0
-    metadata = getattr(found, "topics", {}).get(topic)
-    return 0 if metadata is None or metadata.error is not None else len(metadata.partitions)
 
 
-def recorded_events(settings: Settings, topic_prefix: str = "") -> Iterator[ExecutionEvent]:
+def _partitions(list_topics: Callable[..., object], topic: str, timeout_s: float) -> int:
+    """Return the partition count of `topic`; raise KafkaException when it cannot be had."""
+    metadata = getattr(list_topics(topic, timeout=timeout_s), "topics", {}).get(topic)
+    if metadata is None or metadata.error is not None:
+        code = KafkaError.UNKNOWN_TOPIC_OR_PART if metadata is None else metadata.error.code()
+        text = f"topic {topic} cannot be read (`tradecanary topics create` makes it)"
+        raise KafkaException(KafkaError(code, text))
+    return len(metadata.partitions)
+
+
+def recorded_events(
+    settings: Settings, topic_prefix: str = "", answer_s: float = 10.0
+) -> Iterator[ExecutionEvent]:
     """Yield what `executions` holds now, partition after partition; unreadable bytes are left out.
 
-    Raises KafkaException when the broker cannot be read.
+    Raises KafkaException when the topic is not there, or the broker does not answer in `answer_s`.
     """
     topic = topic_prefix + EXECUTIONS.name
     consumer = Consumer(FOLLOW | settings, logger=log)
     try:
-        for partition in range(partition_count(consumer.list_topics, topic)):
+        for partition in range(_partitions(consumer.list_topics, topic, answer_s)):
             place = TopicPartition(topic, partition, OFFSET_BEGINNING)
-            _, end = consumer.get_watermark_offsets(place, timeout=10.0)
+            _, end = consumer.get_watermark_offsets(place, timeout=answer_s)
             consumer.assign([place])
             yield from _up_to(consumer, end)
     finally:

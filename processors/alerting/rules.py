@@ -134,8 +134,8 @@ _HOLDS: Mapping[str, Rule] = {
     "approval": _hold(
         Severity.WARNING,
         "Waiting for approval",
-        "Another person than the starter: tradecanary approve {strategy}, or tradecanary abort "
-        "{strategy} --reason ...",
+        "Another person than the starter: tradecanary approve {strategy} --reason ..., or "
+        "tradecanary abort {strategy} --reason ...",
     ),
     "killed": _hold(
         Severity.INFO,

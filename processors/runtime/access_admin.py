@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # exported without __all__
     AclBinding,
     AclOperation,
@@ -26,6 +26,18 @@ _TYPES = {
     Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
 }
 _OPERATIONS = {Operation.READ: AclOperation.READ, Operation.WRITE: AclOperation.WRITE}
+_REFUSALS = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.SECURITY_DISABLED,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.INVALID_REQUEST,
+    }
+)
+
+
+class AccessRefused(Unavailable):
+    """The broker answered and refused: who asks is no administrator, or it has no authorizer."""
 
 
 def principals_of(role: str, named: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
@@ -36,7 +48,8 @@ def principals_of(role: str, named: Mapping[str, Iterable[str]]) -> tuple[str, .
 def give_access(settings: Settings, named: Mapping[str, Iterable[str]]) -> int:
     """Give every role of the table its access; return how many entries there are.
 
-    `named`: principals by role. Raises Unavailable when the broker does not answer or refuses.
+    `named`: principals by role. Raises Unavailable when the broker does not answer, and
+    AccessRefused when it refuses.
     """
     bindings = [
         _binding(grant, principal)
@@ -48,8 +61,9 @@ def give_access(settings: Settings, named: Mapping[str, Iterable[str]]) -> int:
         try:
             future.result(timeout=_TIMEOUT_S)
         except KafkaException as failure:
-            what = f"giving {binding.principal} access to {binding.name}"
-            raise unavailable(what, error_of(failure)) from failure
+            what, error = f"giving {binding.principal} access to {binding.name}", error_of(failure)
+            said = unavailable(what, error)
+            raise AccessRefused(said) if error.code() in _REFUSALS else said from failure
         except TimeoutError:
             raise Unavailable(f"the broker did not answer within {_TIMEOUT_S:.0f} s") from None
     return len(bindings)

@@ -136,6 +136,8 @@ def _lines(file: Path) -> dict[str, str]:
         text = file.read_text(encoding="utf-8")
     except OSError as failure:
         raise SettingsError(f"reading the settings file {file}: {failure.strerror}") from failure
+    except UnicodeDecodeError as failure:
+        raise SettingsError(f"reading the settings file {file}: it is not text") from failure
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

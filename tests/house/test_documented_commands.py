@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.main import get_command
 
 from tests.house.tracked import ROOT
-from tradecanary.cli import app
+from tests.understood import understood
 from tradecanary.processors.decision.model import PartitionState, Rollout, StrategyState
 from tradecanary.processors.decision.planning.plan import plan
 from tradecanary.processors.decision.planning.typical import ORDERS_PER_S, typical
@@ -46,17 +45,6 @@ def _commands(script: str) -> Iterator[list[str]]:
         yield words[:end]
 
 
-def _understood(words: list[str]) -> None:
-    """Parse as the program does, and run nothing; raises what it would say about wrong usage."""
-    command: Any = get_command(app)  # typer's own classes, which it does not publish
-    context = command.make_context("tradecanary", list(words))
-    while hasattr(command, "resolve_command"):
-        _, command, rest = command.resolve_command(
-            context, [*context._protected_args, *context.args]
-        )
-        context = command.make_context(command.name, rest, parent=context)
-
-
 (_SPEC,) = _blocks(Path("docs/rollouts.md"), "yaml")
 
 
@@ -77,7 +65,7 @@ def test_the_workflow_starts_waits_and_tells() -> None:
     commands = [words for step in _steps() for words in _commands(step.get("run", ""))]
 
     for words in commands:
-        _understood(words)
+        understood(words)
     expected = ["status", "policy", "start", "history", "explain", "abort"]
     assert expected == [words[0] for words in commands]
     (start,) = (words for words in commands if words[0] == "start")
@@ -109,12 +97,12 @@ def test_the_workflow_reads_what_status_prints() -> None:
 
 
 @pytest.mark.parametrize("file", _DOCS, ids=str)
-def test_every_documented_command_is_understood(file: Path) -> None:
+def test_every_documented_command_isunderstood(file: Path) -> None:
     """Commands, arguments and options exist, and required ones are there."""
     for language in ("", "sh", "bash"):
         for block in _blocks(file, language):
             for words in _commands(block):
-                _understood(words)
+                understood(words)
 
 
 @pytest.mark.parametrize("file", _DOCS, ids=str)
@@ -131,7 +119,7 @@ def test_a_wrong_command_would_be_found() -> None:
     """The check is one: an option that does not exist, a missing argument, a lost command."""
     for wrong in ("start x.yaml --waits", "wait", "status --for ever", "policy polish x"):
         with pytest.raises(Exception, match=r"No such|Missing|unexpected"):
-            _understood(wrong.split())
+            understood(wrong.split())
 
 
 def test_the_documented_spec_can_be_used() -> None:

@@ -154,6 +154,29 @@ def test_wrong_settings_and_unreachable_brokers_are_said_at_once() -> None:
     assert waits in ([], ["waiting for Kafka at 127.0.0.1:1 ..."])
 
 
+def test_what_the_broker_cannot_give_is_no_outage(pipeline: Pipeline) -> None:
+    """Access without an authorizer is refused; a topic that is not there is no empty recording."""
+    elsewhere = {"TRADECANARY_TOPIC_PREFIX": f"nowhere.{os.getpid()}."}
+    access = pipeline.cli("topics", "acls", "--apply")
+    nothing = pipeline.cli("replay", "--speed", "0")
+    no_topic = pipeline.cli("replay", "--speed", "0", environment=elsewhere)
+
+    assert Exit.REFUSED == access.returncode, access.stderr
+    assert "refused: giving User:" in access.stderr
+    assert "a broker with an authorizer" in access.stderr
+    assert (Exit.OK, True) == (nothing.returncode, "0 of 0 events" in nothing.stdout)
+    assert Exit.UNREACHABLE == no_topic.returncode
+    assert f"topic {elsewhere['TRADECANARY_TOPIC_PREFIX']}executions" in no_topic.stderr
+
+
+def test_a_name_that_nobody_knows_is_said(pipeline: Pipeline) -> None:
+    """Beside the decider's answer, read from its state on Kafka."""
+    answer = pipeline.cli("halt", "nosuch", "--reason", "a test", "--timeout", "30")
+
+    assert Exit.REFUSED == answer.returncode
+    assert "nobody has heard of strategy 'nosuch'" in answer.stderr
+
+
 def _cli(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*TRADECANARY, *arguments],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.alerted import LOSS, STORIES, T0_US, alerts_of, decision, rolled_back, told
-from tradecanary.cli.app import COMMANDS
+from tests.understood import told as commands_told
+from tests.understood import understood
 from tradecanary.processors.alerting.rules import COMMAND, RULES, RUN_OUT, cause_of, rule_of
 from tradecanary.processors.alerting.step import AGAIN_US, MOST_INCIDENTS, StrategyAlerts, step
 from tradecanary.processors.decision.guards import GUARDS
@@ -150,16 +150,16 @@ def test_every_hold_of_the_decider_has_a_row() -> None:
     assert {cause_of(decision(1, hold=code.value)) for code in HoldCode} | {COMMAND} == rows
 
 
-def test_next_actions_are_commands_there_are() -> None:
-    """What people are told to type exists."""
-    words = {
-        word
-        for rule in RULES.values()
-        for word in re.findall(r"tradecanary ([a-z]+)", rule.next_action)
-    }
+def test_next_actions_are_commands_that_the_program_takes() -> None:
+    """What people are told to type exists, and lacks nothing: a reason, say."""
+    actions = [rule.next_action.format(strategy="momentum", number=3) for rule in RULES.values()]
+    commands = [words for action in actions for words in commands_told(action, "momentum")]
 
-    assert {"resume", "abort", "status", "explain", "unkill", "approve"} <= words
-    assert words <= set(COMMANDS)
+    assert {"resume", "abort", "status", "explain", "unkill", "approve"} <= {
+        words[0] for words in commands
+    }
+    for words in commands:
+        understood(words)
 
 
 def test_an_alert_carries_value_limit_and_next_action() -> None:

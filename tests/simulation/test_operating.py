@@ -16,6 +16,8 @@ from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import STRATEGY
 from tradecanary.cli import completion
 from tradecanary.cli.output import Exit, saying
+from tradecanary.processors.stage import TopicPartition
+from tradecanary.schemas.topics import COMMANDS, KILL_SWITCH
 from tradecanary.states import states
 
 _ASKING = ("increase", "promote", "abort", "rearm", "unfreeze", "kill", "unkill")
@@ -58,7 +60,9 @@ def test_freeze_of_all_reaches_every_known_strategy(tmp_path: Path) -> None:
     assert Exit.OK == unheard.exit_code == every.exit_code == started.exit_code
     names = [STRATEGY, "reversal", "unheard-of"]
     assert names == [line.split(":")[0] for line in every.stdout.splitlines()]
-    assert "frozen by ana for risk-desk: rebalance" in held.stdout
+    assert "frozen by ana: rebalance (for risk-desk)" in held.stdout
+    told = [one.reason for one in world.operator.decisions(STRATEGY)]
+    assert "freeze by ana: rebalance (for risk-desk)" == told[0], "the owner is in the decision"
     assert Exit.USAGE == no_word.exit_code
     assert names == [json.loads(line)["strategy"] for line in over.stdout.splitlines()]
     assert not any(one.frozen for state in states(world.log) for one in state.strategies.values())
@@ -71,6 +75,63 @@ def test_freeze_says_what_it_needs() -> None:
         assert Exit.USAGE == tradecanary(world, "freeze", *arguments).exit_code
     refused = tradecanary(world, "unfreeze", STRATEGY, "--reason", "x", "--yes")
     assert (Exit.REFUSED, True) == (refused.exit_code, "not frozen" in refused.stdout)
+
+
+@pytest.mark.parametrize("blank", ["", "  \t"])
+@pytest.mark.parametrize("verb", [*_ASKING, "halt", "resume", "approve", "freeze"])
+def test_a_reason_and_a_name_say_something(verb: str, blank: str) -> None:
+    """Blank ones are wrong usage, whoever confirmed it, and nothing is sent."""
+    world = trading()
+    yes = ["--yes"] if verb in _ASKING else []
+    mute = tradecanary(world, verb, STRATEGY, "--reason", blank, *yes)
+    nameless = tradecanary(world, verb, blank, "--reason", "a test", *yes)
+
+    assert (Exit.USAGE, True) == (mute.exit_code, "--reason is empty" in mute.stderr)
+    assert (Exit.USAGE, True) == (nameless.exit_code, "name is empty" in nameless.stderr)
+    assert [] == [
+        *world.log.read(TopicPartition(COMMANDS.name, 0)),
+        *world.log.read(TopicPartition(KILL_SWITCH.name, 0)),
+    ]
+
+
+def test_a_reason_is_kept_without_the_blanks_around_it() -> None:
+    """What people paste ends in a newline; a decision is one line."""
+    world = trading()
+    tradecanary(world, "halt", STRATEGY, "--reason", "  odd fills\n", "--actor", "ana")
+
+    assert "halt by ana: odd fills; refused: there is no canary to act on" == (
+        next(iter(world.operator.decisions(STRATEGY))).reason
+    )
+
+
+@pytest.mark.parametrize("verb", ["halt", "resume", "approve", *_ASKING])
+def test_a_name_that_nobody_knows_is_said(verb: str) -> None:
+    """Beside the answer, however often: a refused command does not make a name known."""
+    world = trading()
+    yes = ["--yes"] if verb in _ASKING else []
+    words = (verb, "momentun", "--reason", "a test", *yes)
+    for answer in (tradecanary(world, *words), tradecanary(world, *words)):
+        assert answer.exit_code in {Exit.REFUSED, Exit.NO_ANSWER}
+        assert "nobody has heard of strategy 'momentun'" in answer.stderr
+        assert f"did you mean {STRATEGY}?" in answer.stderr
+    switches = list(world.log.read(TopicPartition(KILL_SWITCH.name, 0)))
+
+    assert len(switches) == (2 if verb in {"kill", "unkill"} else 0), "written all the same"
+
+
+def test_a_name_that_somebody_knows_is_not_doubted(tmp_path: Path) -> None:
+    """By a router, a freeze or a rollout; what may come first is not doubted at all."""
+    world = trading()
+    told = [
+        tradecanary(world, "halt", STRATEGY, "--reason", "no rollout"),
+        tradecanary(world, "freeze", "to-come", "--reason", "first"),
+        tradecanary(world, "halt", "to-come", "--reason", "frozen"),
+        tradecanary(world, "start", spec_file(tmp_path, strategy="new", stable="a"), "--reason",
+                    "first"),
+        tradecanary(world, "kill", "*", "--reason", "drill", "--yes"),
+    ]  # fmt: skip
+
+    assert [] == [answer.stderr for answer in told if "nobody has heard" in answer.stderr]
 
 
 @pytest.mark.parametrize("verb", _ASKING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from typer.testing import CliRunner
 from tests.laws.decision_input import LIMITS
 from tests.simulation.command_line import spec_file, tradecanary, trading
 from tests.simulation.worlds import STRATEGY
+from tests.understood import told, understood
 from tests.unlucky import FarLog
 from tradecanary.cli import app
 from tradecanary.cli.connection import working_on
 from tradecanary.cli.output import Exit
+from tradecanary.cli.waiting import Until, wait_for
 from tradecanary.operator import Operator
 from tradecanary.schemas.routing import CommandKind
 
@@ -123,6 +126,10 @@ def test_a_halt_and_the_end_of_patience_have_codes_of_their_own(tmp_path: Path) 
     assert "r1 is ACTIVE after 1 s; it goes on" in patient.stderr
     assert [Exit.HALTED] * 2 == [halted.exit_code, until.exit_code]
     assert "r1 is halted" in halted.stderr
+    commands = told(halted.stderr, STRATEGY)
+    assert ["status", "resume", "abort"] == [words[0] for words in commands]
+    for words in commands:
+        understood(words)
     assert Exit.TIMED_OUT == ended.exit_code
 
 
@@ -158,6 +165,27 @@ def test_an_outage_is_waited_out(tmp_path: Path) -> None:
         answer = CliRunner().invoke(app, ["wait", STRATEGY, "--timeout", "120"])
 
     assert (Exit.OK, 2) == (answer.exit_code, answer.stderr.count("waiting on: no answer in 5 s"))
+
+
+def test_reading_a_long_past_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A partition's whole topic `decisions` may take a while: it is said what is waited for."""
+    world = trading()
+    tradecanary(world, "start", spec_file(tmp_path))
+    said, deadline_s = "", time.monotonic() + 30
+
+    def far() -> bool:
+        nonlocal said
+        while "\n" not in said and time.monotonic() < deadline_s:
+            said += capsys.readouterr().err
+        return False
+
+    operator = Operator(
+        FarLog(world.log, far), lambda *_: None, now_us=world.now_us,
+        wait=world.run_for, new_id=lambda: "none",
+    )  # fmt: skip
+    wait_for(operator, STRATEGY, "", Until.ENDED, 0.1, as_json=False)
+
+    assert "reading decisions ..." in said
 
 
 @pytest.mark.parametrize("text", ["rollout: [", "{rollout: r1}", "just words"])

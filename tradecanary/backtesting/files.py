@@ -144,11 +144,14 @@ def _with_micros(batch: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
 
 def _csv(path: Path) -> Iterator[Row]:
     with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        missing = set(ExecutionEvent.__slots__) - set(rows.fieldnames or ())
-        if missing:
-            raise Refused(f"{path}: the header has no {', '.join(sorted(missing))}")
-        yield from rows
+        try:
+            rows = csv.DictReader(file)
+            missing = set(ExecutionEvent.__slots__) - set(rows.fieldnames or ())
+            if missing:
+                raise Refused(f"{path}: the header has no {', '.join(sorted(missing))}")
+            yield from rows
+        except (UnicodeDecodeError, csv.Error) as broken:
+            raise Refused(f"{path}: no CSV file: {broken}") from broken
 
 
 def _mappings(rows: Iterable[object], path: Path) -> Iterator[Row]:

@@ -7,14 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
-from confluent_kafka import KafkaException
 from rich.table import Table
 
-from tradecanary.cli.connection import Connection, said, settings_of
-from tradecanary.cli.output import Exit, err, fail, out, say_json
-from tradecanary.cli.refusal import why
-from tradecanary.processors.runtime.access_admin import give_access, principals_of
-from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.cli.connection import Connection, reached, settings_of
+from tradecanary.cli.output import Exit, err, fail, out, say_json, saying
+from tradecanary.processors.runtime.access_admin import AccessRefused, give_access, principals_of
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.schemas.access import ROLES, Grant, Operation, Resource, grants
 
@@ -71,11 +68,15 @@ def _named(pairs: list[str]) -> Named:
 
 
 def _apply(settings: Settings, named: Named) -> None:
-    try:
-        count = give_access(settings, named)
-    except (Unavailable, KafkaException) as away:
-        text = why(settings.bootstrap_servers, said(away), settings.connection())
-        fail(f"{text} An administrator gives access, on a broker with an authorizer.", Exit.REFUSED)
+    with reached(settings) as silent, saying("waiting for the access to be given"):
+        try:
+            count = give_access(silent, named)
+        except AccessRefused as refused:
+            fail(
+                f"Kafka at {settings.bootstrap_servers} refused: {refused}. An administrator gives "
+                "access, on a broker with an authorizer: docs/security.md.",
+                Exit.REFUSED,
+            )
     err.print(f"{count} entries are there")
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from confluent_kafka import KafkaException
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from tradecanary import trail
-from tradecanary.cli.connection import Connection, said, settings_of
+from tradecanary.cli.connection import Connection, reading
 from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.output import Exit, duration, err, fail, out, say_json
 from tradecanary.schemas.topics import EXECUTIONS
@@ -101,7 +100,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option a line
     )
     found = _found(policy or [], choice, file, bootstrap_servers)
     if html is not None:
-        html.write_text(found.html(), encoding="utf-8")
+        _write(html, found)
     if json:
         say_json(as_json(found))
     else:
@@ -110,6 +109,13 @@ def backtest(  # noqa: PLR0913, PLR0917 - an option a line
             out.print(f"report: {html}")
     if found.same_as_live is False:
         raise typer.Exit(Exit.REFUSED)
+
+
+def _write(html: Path, found: Backtest) -> None:
+    try:
+        html.write_text(found.html(), encoding="utf-8")
+    except OSError as failure:
+        fail(f"cannot write the report to {html}: {failure.strerror}", Exit.USAGE)
 
 
 def _check_usage(policies: list[str], topic: str | None, file: Path | None) -> None:
@@ -150,14 +156,12 @@ def _found(policies: list[str], choice: Choice, file: Path | None, servers: str 
     from tradecanary.processors.decision.policy import PolicyProblem
     from tradecanary.processors.decision.ramps import RAMPS
     from tradecanary.processors.decision.replay import Unrecorded
-    from tradecanary.processors.runtime.kafka_log import KafkaLog
-    from tradecanary.processors.runtime.log import Unavailable
 
     try:
         wanted = [policy_of(one) for one in policies]
     except PolicyProblem as problem:
         fail(str(problem), Exit.REFUSED)
-    except OSError as missing:
+    except (OSError, UnicodeDecodeError) as missing:
         presets = ", ".join(RAMPS)
         fail(f"policy: {missing}; presets: {presets}, or a YAML file", Exit.USAGE)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -165,16 +169,12 @@ def _found(policies: list[str], choice: Choice, file: Path | None, servers: str 
         try:
             if file is not None:
                 return run(wanted, file=file, choice=choice, progress=_bar(progress))
-            settings = settings_of(servers)
-            reach = {**settings.connection(), "log_level": 0}
-            log = KafkaLog(reach, prefix=settings.topic_prefix)
-            return run(wanted, log=log, choice=choice, progress=_bar(progress))
+            with reading(servers) as log:
+                return run(wanted, log=log, choice=choice, progress=_bar(progress))
         except (Refused, Unrecorded, Differs) as why:
             fail(str(why), Exit.REFUSED)
         except OSError as missing:
             fail(f"cannot read {file}: {missing}", Exit.USAGE)
-        except (Unavailable, KafkaException) as away:
-            fail(f"Kafka did not answer: {said(away)}", Exit.UNREACHABLE)
 
 
 def _bar(progress: Progress) -> Callable[[str, int, int], None]:

@@ -9,14 +9,14 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from tradecanary.cli.output import Exit, fail, saying
-from tradecanary.cli.refusal import why
+from tradecanary.cli.refusal import is_setting_refused, why, wrong_setting
 from tradecanary.operator import Operator
 from tradecanary.processors.runtime.kafka_clients import unavailable
 from tradecanary.processors.runtime.kafka_log import KafkaLog
@@ -42,6 +42,8 @@ Connection = Annotated[
 ]
 _ANSWER_S = 10.0
 _REACH_S = 3.0
+_SILENT = {"log_level": "0"}
+"""A person reads one sentence of ours, not the client's log of every attempt."""
 
 
 def settings_of(servers: str | None) -> Settings:
@@ -54,8 +56,30 @@ def settings_of(servers: str | None) -> Settings:
 
 
 def _reach(settings: Settings) -> dict[str, Any]:
-    """What the client needs; a person reads one sentence of ours, not its log of every attempt."""
-    return {**settings.connection(), "log_level": 0}
+    """What the client needs, silent."""
+    return {**settings.connection(), **_SILENT}
+
+
+def accepted(settings: Settings) -> Settings:
+    """Return the settings when the client takes them; leaves with USAGE when it does not.
+
+    For what would begin, and only then meet a setting that cannot work. Nothing is asked of Kafka.
+    """
+    reach = _reach(settings)
+    try:
+        Producer(reach)
+        Consumer({**reach, "group.id": "tradecanary-settings"}).close()
+    except KafkaException as wrong:
+        leave(settings, wrong)
+    return settings
+
+
+def leave(settings: Settings, failure: Unavailable | KafkaException) -> NoReturn:
+    """Say why Kafka did not do it and leave: UNREACHABLE, or USAGE for a setting of the client."""
+    if is_setting_refused(failure):
+        fail(wrong_setting(said(failure)), Exit.USAGE)
+    text = why(settings.bootstrap_servers, said(failure), _reach(settings))
+    fail(text, Exit.UNREACHABLE)
 
 
 _ELSEWHERE: ContextVar[Operator | None] = ContextVar("_ELSEWHERE", default=None)
@@ -73,24 +97,32 @@ def working_on(operator: Operator) -> Iterator[None]:
 
 @contextmanager
 def reading(servers: str | None) -> Iterator[Log]:
-    """Yield the log to read from; leaves with UNREACHABLE when no broker answers."""
+    """Yield the log to read from; leaves as `leave` does when no broker answers."""
     elsewhere = _ELSEWHERE.get()
     if elsewhere is not None:
         yield elsewhere.log
         return
-    settings = settings_of(servers)
-    reach = _reach(settings)
+    with reached(settings_of(servers)) as settings:
+        yield log_on(settings)
+
+
+@contextmanager
+def reached(settings: Settings) -> Iterator[Settings]:
+    """Yield settings with which clients are silent, once a broker answered.
+
+    Leaves as `leave` does when none answers, or when what is done with them fails.
+    """
     try:
         with saying(f"waiting for Kafka at {settings.bootstrap_servers}"):
-            AdminClient(reach).list_topics(timeout=_REACH_S)
-        yield log_on(settings)
-    except (Unavailable, KafkaException) as away:
-        fail(why(settings.bootstrap_servers, said(away), reach), Exit.UNREACHABLE)
+            AdminClient(_reach(settings)).list_topics(timeout=_REACH_S)
+        yield settings.model_copy(update={"kafka": {**settings.kafka, **_SILENT}})
+    except (Unavailable, KafkaException) as failure:
+        leave(settings, failure)
 
 
 @contextmanager
 def connected(servers: str | None) -> Iterator[Operator]:
-    """Yield an operator on Kafka; leaves with UNREACHABLE when no broker answers."""
+    """Yield an operator on Kafka; leaves as `leave` does when no broker answers."""
     elsewhere = _ELSEWHERE.get()
     if elsewhere is not None:
         yield elsewhere

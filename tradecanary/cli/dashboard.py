@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from tradecanary.cli.connection import Connection, log_on, operator_on, settings_of
+from tradecanary.cli.connection import Connection, accepted, log_on, operator_on, settings_of
 from tradecanary.cli.output import Exit, err, fail, out
 
 TOKEN = "DASHBOARD_TOKEN"  # noqa: S105 - the variable's name
@@ -48,7 +48,9 @@ def dashboard(
     settings = settings_of(bootstrap_servers)
     if find_spec("nicegui") is None:
         fail("the dashboard needs nicegui: pip install 'tradecanary[dashboard]'", Exit.USAGE)
-    token = _token(token_file, host)  # before the slow imports: a refusal comes at once
+    # before the slow imports: a refusal comes at once
+    accepted(settings)
+    token = _token(token_file, host)
     from tradecanary.dashboard.board import Board
     from tradecanary.dashboard.frame import Site
     from tradecanary.dashboard.server import listen, serve
@@ -88,6 +90,8 @@ def _token(file: Path | None, host: str) -> str:
             token, origin = file.read_text(encoding="utf-8").strip(), str(file)
         except OSError as failure:
             fail(f"reading the token file {file}: {failure.strerror}", Exit.USAGE)
+        except UnicodeDecodeError:
+            fail(f"reading the token file {file}: it is not text", Exit.USAGE)
     else:
         token, origin = os.environ.get(TOKEN, "").strip(), TOKEN
     if not token and file is None:

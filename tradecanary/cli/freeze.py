@@ -11,27 +11,30 @@ from tradecanary.cli.asking import agreed
 from tradecanary.cli.completion import strategies
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
-from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes
+from tradecanary.cli.known import warn_if_unheard
+from tradecanary.cli.options import ME, Actor, Json, Reason, Timeout, Yes, named
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
 from tradecanary.operator import Operator, is_refusal
-from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
 _Which = Annotated[
     str | None,
     typer.Argument(
-        metavar="STRATEGY", help="One strategy, or '*' for all.", autocompletion=strategies
+        metavar="STRATEGY",
+        help="One strategy, or '*' for all.",
+        autocompletion=strategies,
+        callback=named,
     ),
 ]
 _All = Annotated[bool, typer.Option("--all", help="Every strategy that the decider knows.")]
 
 
 def freeze(
+    reason: Reason,
     strategy: _Which = None,
-    reason: Reason = "",
     owner: Annotated[
-        str, typer.Option("--owner", help="Whom to ask about it; the actor by default.")
+        str, typer.Option("--owner", help="Whom to ask about it; kept with the reason.")
     ] = "",
     every: _All = False,  # noqa: FBT002
     actor: Actor = ME,
@@ -51,19 +54,19 @@ def freeze(
 
     Example: tradecanary freeze --all --reason 'index rebalance' --owner risk-desk
     """
-    which = _which(strategy, every, reason)
-    arguments = canonical_json({"owner": owner} if owner else {})
+    which = _which(strategy, every)
+    why = f"{reason} (for {owner})" if owner else reason  # so that the decision says it
     with connected(bootstrap_servers) as operator, saying("waiting for the decider's answers"):
         answers = operator.commands(
             [which] if which != EVERYWHERE else sorted(_known(operator)), CommandKind.FREEZE,
-            actor=actor, reason=reason, arguments=arguments, timeout_s=timeout,
+            actor=actor, reason=why, timeout_s=timeout,
         )  # fmt: skip
     _show(answers, timeout, as_json=json)
 
 
 def unfreeze(
+    reason: Reason,
     strategy: _Which = None,
-    reason: Reason = "",
     every: Annotated[bool, typer.Option("--all", help="Every strategy that is frozen.")] = False,  # noqa: FBT002
     yes: Yes = False,  # noqa: FBT002
     actor: Actor = ME,
@@ -78,7 +81,7 @@ def unfreeze(
 
     Example: tradecanary unfreeze --all --reason 'rebalance is over' --yes
     """
-    which = _which(strategy, every, reason)
+    which = _which(strategy, every)
     name = "every frozen strategy" if which == EVERYWHERE else which
     agreed(f"unfreeze of {name}: rollouts start and rise again.", yes=yes)
     with connected(bootstrap_servers) as operator, saying("waiting for the decider's answers"):
@@ -89,13 +92,13 @@ def unfreeze(
             names, CommandKind.UNFREEZE,
             actor=actor, reason=reason, timeout_s=timeout,
         )  # fmt: skip
+        if any(answer is None or is_refusal(answer) for answer in answers.values()):
+            warn_if_unheard(operator, which)
     _show(answers, timeout, as_json=json)
 
 
-def _which(strategy: str | None, every: bool, reason: str) -> str:  # noqa: FBT001 - an option
+def _which(strategy: str | None, every: bool) -> str:  # noqa: FBT001 - an option
     """Return the strategy, `*` for all; leaves with USAGE when neither or both are named."""
-    if not reason:
-        fail("--reason is missing: say why; it is kept with the decision", Exit.USAGE)
     if every and strategy not in {None, EVERYWHERE}:
         fail(f"name {strategy} or --all, not both", Exit.USAGE)
     if not every and strategy is None:

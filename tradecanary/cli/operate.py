@@ -14,7 +14,8 @@ import typer
 from tradecanary.cli.asking import agreed
 from tradecanary.cli.completion import strategies
 from tradecanary.cli.connection import Connection, connected
-from tradecanary.cli.options import ME, Actor, Json, Reason, Strategy, Timeout, Yes
+from tradecanary.cli.known import warn_if_unheard
+from tradecanary.cli.options import ME, Actor, Json, Reason, Strategy, Timeout, Yes, named
 from tradecanary.cli.output import Exit, out, say_json, saying
 from tradecanary.cli.sending import send
 from tradecanary.roll_call import said_of
@@ -22,7 +23,8 @@ from tradecanary.schemas.canonical import canonical_json
 from tradecanary.schemas.routing import EVERYWHERE, CommandKind
 
 _StrategyOrAll = Annotated[
-    str, typer.Argument(help="The strategy, or '*' for all.", autocompletion=strategies)
+    str,
+    typer.Argument(help="The strategy, or '*' for all.", autocompletion=strategies, callback=named),
 ]
 
 
@@ -153,6 +155,8 @@ def _switch(
 ) -> None:
     with connected(servers) as operator, saying("waiting for the routers to obey"):
         answer = operator.switch(strategy, killed=killed, actor=actor, reason=reason)
+        if not answer.heard:
+            warn_if_unheard(operator, strategy)
     verb = "kill" if killed else "unkill"
     if as_json:
         say_json(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tradecanary.cli.connection import connected
-from tradecanary.cli.output import Exit, fail
+from tradecanary.cli.output import Exit, fail, saying
 from tradecanary.processors.decision.planning.typical import ORDERS_PER_S, typical
 from tradecanary.processors.decision.sums import Sums
 from tradecanary.schemas.routing import UnitKind
@@ -65,7 +65,7 @@ def order_flow(
             "typical orders (fills 95 %, latency 5 ms, p99 20 ms, slippage 0.3 bp + t(3), "
             f"notional 10,000); {rate:g} orders/s",
         )
-    with connected(servers) as operator:
+    with connected(servers) as operator, saying(f"reading the orders of {strategy}"):
         _, known = state_of(operator.log, strategy)
         rate_seen = operator.orders_per_s(strategy) if orders_per_s is None else orders_per_s
     if known is None or not known.history.orders:

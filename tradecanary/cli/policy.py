@@ -43,6 +43,8 @@ def load(source: str) -> Policy:
         return read_policy(path.read_text(encoding="utf-8"), source)
     except PolicyProblem as problem:
         fail(str(problem), Exit.REFUSED)
+    except UnicodeDecodeError:
+        fail(f"policy {source!r}: it is not text; docs/policies.md shows a policy", Exit.USAGE)
     except OSError as missing:
         fail(
             f"policy {source!r}: no such file ({missing.strerror}) and no preset of that name; "

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from tradecanary.cli.connection import Connection, settings_of
+from tradecanary.cli.connection import Connection, accepted, settings_of
 from tradecanary.cli.output import Exit, err, fail
 from tradecanary.processors.aggregation.fastest import fastest_fold
 from tradecanary.processors.runtime.aggregation_task import AggregationTask
@@ -38,7 +38,7 @@ def aggregation(bootstrap_servers: Connection = None) -> None:
     """
     from tradecanary.processors.runtime.stage_process import run_stage  # not in the demo
 
-    settings = settings_of(bootstrap_servers)
+    settings = accepted(settings_of(bootstrap_servers))
     task = AggregationTask(
         slot=settings.slot,
         incarnation=time.time_ns() // 1000,
@@ -58,7 +58,7 @@ def decision(bootstrap_servers: Connection = None) -> None:
     from tradecanary.processors.runtime.decision_figures import DecisionFigures  # not in the demo
     from tradecanary.processors.runtime.stage_process import clock_us, run_stage
 
-    settings = settings_of(bootstrap_servers)
+    settings = accepted(settings_of(bootstrap_servers))
     task = DecisionTask(settings.decision_commit_interval_ms * US_PER_MS)
     standing = DecisionFigures(task.states, clock_us)
     raise typer.Exit(run_stage(task, settings, standing=standing))
@@ -80,7 +80,7 @@ def alerting(
     """
     from tradecanary.cli.alerts import run_alerting  # not in the demo
 
-    raise typer.Exit(run_alerting(routes, settings_of(bootstrap_servers)))
+    raise typer.Exit(run_alerting(routes, accepted(settings_of(bootstrap_servers))))
 
 
 @app.command("router-sim")
@@ -118,7 +118,7 @@ def router_sim(  # noqa: PLR0913, PLR0917 - options of a simulation
     Example: tradecanary run router-sim --market-data tests/data/market --instrument us-share
     --fault slipping:2 --write-spec rollout.yaml
     """
-    kafka = settings_of(bootstrap_servers)
+    kafka = accepted(settings_of(bootstrap_servers))
     try:
         service = ServiceSettings(
             orders_per_s=rate,
@@ -144,7 +144,10 @@ def router_sim(  # noqa: PLR0913, PLR0917 - options of a simulation
     except ValueError as wrong:
         fail(str(wrong), Exit.USAGE)
     if write_spec is not None:
-        write_spec.write_text(_spec(settings, policy), encoding="utf-8")
+        try:
+            write_spec.write_text(_spec(settings, policy), encoding="utf-8")
+        except OSError as failure:
+            fail(f"cannot write the SPEC to {write_spec}: {failure.strerror}", Exit.USAGE)
         err.print(f"SPEC written: tradecanary start {write_spec}")
     _trade(settings, seconds)
 

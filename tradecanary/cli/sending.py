@@ -6,6 +6,7 @@ import typer
 
 from tradecanary.cli.connection import connected
 from tradecanary.cli.decision_json import decision_json
+from tradecanary.cli.known import warn_if_unheard
 from tradecanary.cli.output import Exit, fail, out, say_json, saying
 from tradecanary.operator import is_refusal
 from tradecanary.schemas.decisions import Decision
@@ -28,6 +29,8 @@ def send(
         decision = operator.command(
             strategy, kind, actor=actor, reason=reason, arguments=arguments, timeout_s=timeout_s
         )
+        if kind is not CommandKind.START and (decision is None or is_refusal(decision)):
+            warn_if_unheard(operator, strategy)
     if decision is None:
         fail(
             f"{kind.value} of {strategy} is written, but no decider answered within "

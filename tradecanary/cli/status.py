@@ -51,7 +51,7 @@ def status(
             if strategy in {None, name}
         ]
     if strategy is not None and not views:
-        fail(f"strategy {strategy!r} is not known to any decider", Exit.REFUSED)
+        fail(unknown(strategy), Exit.REFUSED)
     for view in views:
         if json:
             say_json(view)
@@ -59,6 +59,11 @@ def status(
             out.print(rendered(view))
     if not views and not json:
         out.print("No strategy is known yet. Start a rollout with: tradecanary start SPEC")
+
+
+def unknown(strategy: str) -> str:
+    """Return the sentence that nobody knows the strategy."""
+    return f"strategy {strategy!r} is not known to any decider"
 
 
 def mark(status: str) -> Text:
@@ -82,7 +87,7 @@ def rendered(view: View) -> RenderableType:
     baseline = f"{view['baseline'] or '-'}   revision {view['revision']}"
     head.add_row("Baseline:", baseline)
     if view["killed"]:
-        head.add_row("Kill:", Text(_kill(view["kill"]), style="red"))
+        head.add_row("Kill:", killed(view))
     if view["look_age_s"] > STALE_LOOK_US / US_PER_S:
         gone = duration(view["look_age_s"])
         text = f"no look was recorded for {gone}: what follows is as of then"
@@ -104,10 +109,12 @@ def rendered(view: View) -> RenderableType:
     return Group(head, _measures(rollout), *_verdict(rollout), Text(""))
 
 
-def _kill(kill: View | None) -> str:
+def killed(view: View) -> Text:
+    """Return by whom and why a killed strategy is, and what that does."""
+    kill = view["kill"]
     by = f" (by {kill['actor']}: {kill['reason']})" if kill else ""
     scope = "ON for all strategies" if kill and kill["strategy"] == EVERYWHERE else "ON"
-    return f"{scope}{by}: route() gives no handler until unkill"
+    return Text(f"{scope}{by}: route() gives no handler until unkill", style="red")
 
 
 def _rollout_rows(head: Table, rollout: View) -> None:

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from confluent_kafka import KafkaException
 from rich.table import Table
 
 from tradecanary.cli.acls import acls
-from tradecanary.cli.connection import Connection, said, settings_of
-from tradecanary.cli.output import Exit, err, fail, out, say_json
-from tradecanary.cli.refusal import why
-from tradecanary.processors.runtime.log import Unavailable
+from tradecanary.cli.connection import Connection, reached, settings_of
+from tradecanary.cli.output import Exit, err, out, say_json, saying
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.topics_admin import (
     TopicResult,
@@ -49,12 +46,8 @@ def check(bootstrap_servers: Connection = None, json: _Json = False) -> None:  #
 def _report(
     ask: Callable[[Settings], tuple[TopicResult, ...]], servers: str | None, *, as_json: bool
 ) -> None:
-    settings = settings_of(servers)
-    try:
+    with reached(settings_of(servers)) as settings, saying("waiting for the topics"):
         results = ask(settings)
-    except (Unavailable, KafkaException) as away:
-        text = why(settings.bootstrap_servers, said(away), settings.connection())
-        fail(text, Exit.UNREACHABLE)
     if as_json:
         say_json(
             [

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.progress import TimeRemainingColumn as Remaining
 
 from tradecanary.cli.connection import Connection, reading
+from tradecanary.cli.options import MaybeStrategy
 from tradecanary.cli.output import Exit, duration, err, fail, out, say_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _SHOWN = 20
 
 
 def verify(
-    strategy: Annotated[str | None, typer.Argument(help="One strategy; all without.")] = None,
+    strategy: MaybeStrategy = None,
     json: _Json = False,  # noqa: FBT002
     executions: _Executions = True,  # noqa: FBT002
     bootstrap_servers: Connection = None,

@@ -12,7 +12,7 @@ from tradecanary import trail
 from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.decision_json import decision_json
 from tradecanary.cli.options import Json, Strategy
-from tradecanary.cli.output import Exit, err, fail, out, say_json
+from tradecanary.cli.output import Exit, err, fail, out, say_json, saying
 from tradecanary.operator import Operator
 from tradecanary.processors.runtime.log import Unavailable
 from tradecanary.schemas.decisions import Decision, RolloutStatus
@@ -79,8 +79,9 @@ def wait_for(
 
     Of those that are there already only the newest is. Leaves with REFUSED when there is none.
     """
-    tail = operator.tail(strategy)
-    known = [one for one in tail.poll() if one.strategy == strategy]
+    with saying("reading decisions"):
+        tail = operator.tail(strategy)
+        known = [one for one in tail.poll() if one.strategy == strategy]
     rollout = rollout or next((one.rollout for one in reversed(known) if one.rollout), "")
     mine = [one for one in known if one.rollout == rollout]
     if not rollout or not mine:
@@ -161,7 +162,8 @@ class _Told:
             strategy = last.strategy
             err.print(
                 f"{last.rollout} is halted: look at tradecanary status {strategy}, then "
-                f"tradecanary resume {strategy} or tradecanary abort {strategy}",
+                f"tradecanary resume {strategy} --reason ... or "
+                f"tradecanary abort {strategy} --reason ...",
                 style="yellow",
             )
         else:

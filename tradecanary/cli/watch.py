@@ -13,6 +13,7 @@ from tradecanary.cli.connection import Connection, connected
 from tradecanary.cli.listing import lines
 from tradecanary.cli.options import MaybeStrategy
 from tradecanary.cli.output import Exit, View, err, fail, out, say_json, saying
+from tradecanary.cli.status import unknown
 from tradecanary.cli.watched import fits, rows, trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
@@ -48,13 +49,16 @@ def watch(
             live = Live(operator.log)
             live.refresh()
         shown = views(live, strategy, operator.now_us())
-        if once and strategy is not None and not shown:
-            fail(f"strategy {strategy!r} is not known to any decider", Exit.REFUSED)
+        if strategy is not None and not shown:
+            if once:
+                fail(unknown(strategy), Exit.REFUSED)
+            if json or not out.is_terminal:
+                err.print(f"{unknown(strategy)} (yet); watching for it ...", style="yellow")
         late = no_decider(live.states, operator.now_us())
         if once or json or not out.is_terminal:
             if late:
                 err.print(late, style="red")
-            _print(shown, as_json=json)
+            _print(shown, strategy, as_json=json)
         if once:
             return
         try:
@@ -88,13 +92,13 @@ def _shown(live: Live, strategy: str | None, now_us: int, height: int) -> Render
     known = sum(len(partition.strategies) for partition in live.states)
     if strategy is None and not fits(known, height):
         return rows(lines(live.states), known, height)
-    return trees(views(live, strategy, now_us))
+    return trees(views(live, strategy, now_us), strategy)
 
 
-def _print(shown: list[View], *, as_json: bool) -> None:
+def _print(shown: list[View], strategy: str | None, *, as_json: bool) -> None:
     for view in shown if as_json else ():
         say_json(view)
-    if not as_json:
+    if not as_json and (shown or strategy is None):
         out.print(trees(shown))
 
 
@@ -112,7 +116,7 @@ def _lines(operator: Operator, live: Live, strategy: str | None, *, as_json: boo
         away = False
         before, decided = decided, _decided(live)
         if moved and (as_json or decided != before):
-            _print(views(live, strategy, operator.now_us()), as_json=as_json)
+            _print(views(live, strategy, operator.now_us()), strategy, as_json=as_json)
 
 
 def _decided(live: Live) -> dict[str, str]:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from tradecanary import trail
 from tradecanary.cli.listing import listed
+from tradecanary.cli.measured import Measured
 from tradecanary.cli.output import View, duration, percent
-from tradecanary.cli.status import mark
+from tradecanary.cli.status import killed, mark, unknown
 
-_COLUMNS = (
-    "NAME", "STABLE", "CANARY", "DIFF (95 % CS)", "LIMIT", "UNIT", "E-VALUE", "N", "STATUS",
-)  # fmt: skip
-_TEXTS = frozenset({"NAME", "UNIT", "STATUS"})
-_STATES = {
-    "worse": ("✖", "red"),
-    "not worse": ("✔", "green"),
-    "open": ("◌", "cyan"),
-}
 _TREE = 26
 """Lines of a tree with all its measures and decisions."""
 _AROUND = 4
 
 
-def trees(views: Sequence[View]) -> RenderableType:
-    """Return a tree a strategy; views are those of `watch_view`."""
+def trees(views: Sequence[View], strategy: str | None = None) -> RenderableType:
+    """Return a tree a strategy; views are those of `watch_view`, of one `strategy` if named."""
+    if not views and strategy is not None:
+        return Text(f"{unknown(strategy)} (yet)")
     if not views:
         return Text("No strategy is known yet. Start a rollout with: tradecanary start SPEC")
     return Group(*(tree(view) for view in views))
@@ -70,12 +63,12 @@ def tree(view: View) -> RenderableType:
     _flags(head, view)
     if rollout["outcome"]:
         head.add_row("Outcome:", Text(rollout["outcome"]))
-    return Group(head, _measures(view), *_decisions(view), Text(""))
+    return Group(head, Measured(view), *_decisions(view), Text(""))
 
 
 def _flags(head: Table, view: View) -> None:
     if view["killed"]:
-        head.add_row("Kill:", Text("ON: route() gives no handler until unkill", style="red"))
+        head.add_row("Kill:", killed(view))
     if view["frozen"]:
         head.add_row("Freeze:", Text(view["frozen"], style="yellow"))
     if view["rollout"] and view["rollout"]["hold"]:
@@ -121,73 +114,27 @@ def _budget(rollout: View) -> str:
     return "   ".join(parts)
 
 
-def _measures(view: View) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in _TEXTS else "right", no_wrap=True)
-    rollout = view["rollout"]
-    orders = [f"{rollout['measures'][0][variant]:,.0f}" for variant in ("stable", "canary")]
-    e, limit = rollout["e_value"], rollout["e_limit"]
-    table.add_row(
-        Text(f"⟳ {view['strategy']}", style="bold"),
-        *orders,
-        "",
-        "",
-        "orders",
-        f"{_e_value(e)} / {limit:,.0f}" if e and limit else "",
-        orders[1],
-        rollout["judge"]["verdict"],
-    )
-    rows = rollout["rows"]
-    for number, row in enumerate(rows, 1):
-        _measure(table, row, "└─" if number == len(rows) else "├─")
-    return table
-
-
-def _measure(table: Table, row: View, branch: str) -> None:
-    sign, style = _STATES[row["state"]]
-    table.add_row(
-        f"{branch} {row['name']}",
-        _figure(row["stable"], row["figure_unit"]),
-        _figure(row["canary"], row["figure_unit"]),
-        _difference(row),
-        "" if row["limit"] is None else f"{row['limit']:+.2g}",
-        row["unit"],
-        _e_value(row["e_value"]),
-        f"{row['canary_orders']:,}",
-        Text(f"{sign} {row['state']}", style=style),
-    )
-
-
-def _e_value(text: str | None) -> str:
-    return (text or "").replace("above ", ">")
-
-
-def _figure(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:,.2f} {unit}".rstrip()
-
-
-def _difference(row: View) -> str:
-    if row["difference"] is None:
-        return ""
-    if row["low"] is None:
-        return f"{row['difference']:+.3g}"
-    return f"{row['difference']:+.3g} [{_bound(row['low'])}, {_bound(row['high'])}]"
-
-
-def _bound(value: float) -> str:
-    """An end of an interval; by account the largest float stands for no bound."""
-    sign = "+" if value > 0 else "-"
-    return f"{sign}∞" if abs(value) == sys.float_info.max else f"{value:+.3g}"
-
-
 def _decisions(view: View) -> list[RenderableType]:
     if not view["decisions"]:
         return []
-    lines = [
+    lines = (
         Text(f"{one['number']:>4} {trail.utc(one['time_us'])} {one['kind']:<9} {one['reason']}")
         for one in view["decisions"]
-    ]
-    for line in lines:
-        line.no_wrap, line.overflow = True, "ellipsis"
-    return [Text("Last decisions:", style="bold"), *lines]
+    )
+    return [Text("Last decisions:", style="bold"), *(_OneLine(line) for line in lines)]
+
+
+class _OneLine:
+    """A text that ends after a whole word where it is too long: half a figure is another one."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Yield what fits into one line."""
+        if self._text.cell_len <= options.max_width:
+            yield self._text
+            return
+        first = self._text.wrap(console, max(1, options.max_width - 2))[0]
+        first.rstrip()
+        yield first.append(" …")
