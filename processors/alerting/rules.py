@@ -126,7 +126,8 @@ _HOLDS: Mapping[str, Rule] = {
     "attest": _hold(
         Severity.WARNING,
         "A router is not ready",
-        "Load the canary's version in every router, with equal horizons; then " + _LOOK,
+        "Load the canary's version in every router, with equal horizons; where a breaker opened, "
+        "find out why, then tradecanary rearm {strategy} --reason ...",
     ),
     "reference": _hold(
         Severity.INFO, "Waiting for stable's orders", "Wait: stable's flow fills the reference."
