@@ -90,7 +90,7 @@ def rendered(view: View) -> RenderableType:
         head.add_row("Kill:", killed(view))
     if view["look_age_s"] > STALE_LOOK_US / US_PER_S:
         gone = duration(view["look_age_s"])
-        text = f"no look was recorded for {gone}: what follows is as of then"
+        text = f"no look was recorded for {gone} by this host's clock: what follows is as of then"
         head.add_row("Decider:", Text(text, style="red"))
     if view["frozen"]:
         head.add_row("Freeze:", view["frozen"])

@@ -49,7 +49,7 @@ def _gone(looked_us: int | None) -> Markup:
     ended = "leases have ended: routers serve the baseline"
     leases = ended if looked_us > LEASE_US else "routers go to the baseline when their lease ends"
     text = (
-        f"no look was recorded for {words.age(0, looked_us)}; {leases}. All else is shown as of "
-        "then. Kill works without a decider"
+        f"no look was recorded for {words.age(0, looked_us)} by this host's clock; {leases}. All "
+        "else is shown as of then. Kill works without a decider"
     )
     return tag("p", tag("b", "✖ No decider"), f" {text}.", class_="notice bad")
