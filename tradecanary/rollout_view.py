@@ -36,8 +36,8 @@ def no_decider(states: Iterable[PartitionState], now_us: int) -> str:
     if age_us <= STALE_LOOK_US:
         return ""
     return (
-        f"no decider: no look was recorded for {age_us // US_PER_S} s by this host's clock; what is "
-        "shown is as of then (kill works without one)"
+        f"no decider: no look was recorded for {age_us // US_PER_S} s by this host's clock; what "
+        "is shown is as of then (kill works without one)"
     )
 
 
