@@ -10,17 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tradecanary.processors.decision.model import PartitionState
-from tradecanary.processors.decision.replay import ManifestName, Parts, fold, name_of
+from tradecanary.processors.decision.replay import fold
 from tradecanary.processors.decision.snapshot import restore
 from tradecanary.processors.decision.step import initial
-from tradecanary.processors.decision.texts import LONGEST_NAME
+from tradecanary.processors.runtime.decision_reading import Commands, Manifests, command_of
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import Emit, LogRecord, TopicPartition
 from tradecanary.schemas.codec import ContractViolation, decode, older_header
 from tradecanary.schemas.decisions import Decision, DecisionSnapshot, Look
-from tradecanary.schemas.metrics import MetricsBatch
-from tradecanary.schemas.partitioning import partition_of
-from tradecanary.schemas.routing import EVERYWHERE, Command
+from tradecanary.schemas.routing import Command
 from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISION_STATE, DECISIONS, METRICS
 
 
@@ -34,45 +32,6 @@ class Recovered:
     state: PartitionState
     effects: tuple[Emit, ...]
     parts: frozenset[str] = frozenset()
-
-
-def manifests_from(log: Log, partition: int, start: int) -> dict[ManifestName, MetricsBatch]:
-    """Return the whole manifests of a metrics partition from offset `start`, by name."""
-    parts = Parts()
-    found: dict[ManifestName, MetricsBatch] = {}
-    for record in log.read(TopicPartition(METRICS.name, partition), start):
-        try:
-            whole = parts.add(decode(MetricsBatch, record.value))
-        except ContractViolation:
-            continue  # the live decider sent it to dead letters
-        if whole is not None:
-            found[name_of(whole)] = whole
-    return found
-
-
-def check_place(log: Log, place: TopicPartition, strategy: str) -> None:
-    """Raise ContractViolation where another decider decides on `strategy`; `*` is no strategy."""
-    count = log.partitions(place.topic)
-    right = partition_of(strategy.encode(), count)
-    if right != place.partition:
-        raise ContractViolation(f"strategy {strategy!r} belongs on partition {right} of {count}")
-    _check_length("strategy", strategy)
-    if strategy == EVERYWHERE:
-        raise ContractViolation("strategy was '*', which is no strategy's name")
-
-
-def command_of(log: Log, partition: int, value: bytes | None) -> Command:
-    """Return the command in a record; raise ContractViolation where the decider heard none."""
-    command = decode(Command, value)
-    check_place(log, TopicPartition(COMMANDS.name, partition), command.strategy)
-    _check_length("id", command.id)
-    return command
-
-
-def _check_length(what: str, name: str) -> None:
-    if len(name) > LONGEST_NAME:
-        text = f"{what} was {len(name)} characters long, at most {LONGEST_NAME} are read"
-        raise ContractViolation(text)
 
 
 def commands_from(log: Log, partition: int, start: int) -> dict[str, Command]:
@@ -120,6 +79,9 @@ def parts_from(log: Log, partition: int) -> dict[str, DecisionSnapshot]:
 def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
     """Return the state of `partition` after its last recorded look.
 
+    Of `metrics` and `commands` it reads what those looks name, and nothing behind it: however much
+    was written while no decider was there, the way back takes no longer.
+
     `from_start`: fold all looks ever recorded instead of starting at the newest snapshot, and
     return every effect: a replay.
     """
@@ -132,8 +94,8 @@ def recover(log: Log, partition: int, *, from_start: bool = False) -> Recovered:
     # the end first: what a look names was written before it, and a live decider goes on
     end = log.end_offset(TopicPartition(DECISION_INPUTS.name, partition))
     looks = looks_from(log, partition, start(DECISION_INPUTS.name), end)
-    manifests = manifests_from(log, partition, start(METRICS.name))
-    commands = commands_from(log, partition, start(COMMANDS.name))
+    manifests = Manifests(log, partition, start(METRICS.name))
+    commands = Commands(log, partition, start(COMMANDS.name))
     decisions = log.read(TopicPartition(DECISIONS.name, partition), start(DECISIONS.name))
     kept: list[Emit] = []
     for after, effects in fold(state, looks, manifests, commands, headers_of(decisions)):

@@ -18,7 +18,8 @@ from tradecanary.processors.decision.snapshot import Written, key_of, snapshot
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.sums import shape_problem
 from tradecanary.processors.decision.texts import kept
-from tradecanary.processors.runtime.decision_recovery import check_place, command_of, recover
+from tradecanary.processors.runtime.decision_reading import check_place, command_of
+from tradecanary.processors.runtime.decision_recovery import recover
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.runtime.router_facts import RouterFacts
 from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPartition
