@@ -60,11 +60,15 @@ class Following:
     def _fold(self) -> bool:
         self._looks += (decode(Look, record.value) for record in self._new(DECISION_INPUTS.name))
         looks = [look for look in self._looks if look.number > self._state.look]
-        for look in looks:
-            self._state = self._after(look)
+        try:
+            for look in looks:
+                self._state = self._after(look)
+        finally:
+            self._manifests.pause()
+            self._commands.pause()
         self._looks.clear()
-        self._manifests.release()
-        self._commands.release()
+        self._manifests.forget()
+        self._commands.forget()
         return bool(looks)
 
     def _after(self, look: Look) -> PartitionState:

@@ -72,7 +72,6 @@ class _Forward:
                 return None
 
     def pause(self) -> None:
-        """Let go of what reading holds (a client, on Kafka) until it goes on."""
         self._records = None
 
 
@@ -115,9 +114,12 @@ class Manifests:
                 del self._kept[next(iter(self._kept))]
         return self._kept[name]
 
-    def release(self) -> None:
+    def forget(self) -> None:
         """Drop what was read: later looks name what lies behind it."""
         self._kept.clear()
+
+    def pause(self) -> None:
+        """Let go of what reading holds (a client, on Kafka) until something is asked for."""
         self._records.pause()
 
     def _next(self) -> MetricsBatch | None:
@@ -162,9 +164,12 @@ class Commands:
                 del self._kept[next(iter(self._kept))]
         return self._kept[name]
 
-    def release(self) -> None:
-        """Drop what was read: later looks name what lies behind it, or came twice."""
+    def forget(self) -> None:
+        """Drop what was read: later looks name what lies behind it."""
         self._kept.clear()
+
+    def pause(self) -> None:
+        """Let go of what reading holds (a client, on Kafka) until something is asked for."""
         self._records.pause()
 
     def _next(self) -> Command | None:
