@@ -86,18 +86,23 @@ class AlertingTask:
         self._known, self._positions, self._dead = {}, {}, []
         self._handed_over, self._has_written = [], False
         for place in sorted(assigned):
-            state = TopicPartition(ALERTING_STATE.name, place.partition)
+            state, first = TopicPartition(ALERTING_STATE.name, place.partition), _first(place)
+            started_us = 0
             for record in log.read(state, log.start_offset(state)):
                 if record.value is not None:
-                    self._restore(decode(AlertingSnapshot, record.value))
+                    snapshot = decode(AlertingSnapshot, record.value)
+                    self._restore(snapshot)
+                    if snapshot.strategy == first:
+                        started_us = record.timestamp_ms * 1000
             if place in committed:
                 self._positions[place] = committed[place]
-            elif any(known.partition == place.partition for known in self._known.values()):
-                self._positions[place] = log.start_offset(place)  # numbers tell what was seen
-            else:
-                self._positions[place] = _first_start(log, place, now_us - FIRST_LOOK_BACK_US)
-                first = _Known(place.partition, StrategyAlerts(), (), is_changed=True)
-                self._known[f"{_ALL}{place.partition}"] = first
+                continue
+            if all(known.partition != place.partition for known in self._known.values()):
+                started_us = now_us
+                self._known[first] = _Known(place.partition, StrategyAlerts(), (), is_changed=True)
+            # numbers tell what was seen since then, but not of a strategy that was silent since
+            since_us = started_us - FIRST_LOOK_BACK_US
+            self._positions[place] = _from_time(log, place, since_us)
         self._let_go()
         self._left_over = [one for known in self._known.values() for one in known.pending]
         return self.positions()
@@ -196,7 +201,11 @@ class AlertingTask:
         )
 
 
-def _first_start(log: Log, place: TopicPartition, since_us: int) -> int:
+def _first(place: TopicPartition) -> str:
+    return f"{_ALL}{place.partition}"
+
+
+def _from_time(log: Log, place: TopicPartition, since_us: int) -> int:
     """Return the offset of the first decision not older than `since_us`."""
     for record in log.read(place, log.start_offset(place)):
         if record.timestamp_ms * 1000 >= since_us:

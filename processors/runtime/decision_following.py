@@ -7,30 +7,18 @@ look with the records it names, each read once.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 from tradecanary.processors.decision.model import PartitionState
-from tradecanary.processors.decision.replay import (
-    ManifestName,
-    Parts,
-    Unrecorded,
-    event_of,
-    name_of,
-    named,
-)
+from tradecanary.processors.decision.replay import Unrecorded, event_of
 from tradecanary.processors.decision.snapshot import restore
 from tradecanary.processors.decision.step import initial, step
-from tradecanary.processors.runtime.decision_recovery import command_of, headers_of, parts_from
+from tradecanary.processors.runtime.decision_reading import Commands, Manifests
+from tradecanary.processors.runtime.decision_recovery import headers_of, parts_from
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
-from tradecanary.schemas.codec import ContractViolation, decode
+from tradecanary.schemas.codec import decode
 from tradecanary.schemas.decisions import Decision, Look
-from tradecanary.schemas.metrics import MetricsBatch
-from tradecanary.schemas.routing import Command
 from tradecanary.schemas.topics import COMMANDS, DECISION_INPUTS, DECISIONS, METRICS
-
-_KEPT_COMMANDS = 1_000
-"""A look may name a command that came twice; one older than so many others is read anew."""
 
 
 class Following:
@@ -55,7 +43,7 @@ class Following:
         try:
             return self._fold()
         except Unrecorded:
-            # It fell behind retention, or a command came again after very many: begin anew.
+            # It fell behind retention, or a look names again what was read before: begin anew.
             self._begin()
             return self._fold()
 
@@ -64,23 +52,23 @@ class Following:
         state, positions = restore(parts.values()) or (initial(self._partition), {})
         self._state = state
         self._positions = dict(positions)
-        self._joining = Parts()
-        self._manifests: dict[ManifestName, MetricsBatch] = {}
-        self._commands: dict[str, Command] = {}
+        self._manifests = Manifests(self._log, self._partition, positions.get(METRICS.name))
+        self._commands = Commands(self._log, self._partition, positions.get(COMMANDS.name))
         self._headers: dict[int, bytes] = {}
         self._looks: list[Look] = []  # read, and not folded yet: what they name may not answer
 
     def _fold(self) -> bool:
         self._looks += (decode(Look, record.value) for record in self._new(DECISION_INPUTS.name))
         looks = [look for look in self._looks if look.number > self._state.look]
-        if any(name not in self._manifests for look in looks for name in named(look)):
-            self._read_manifests()
-        if any(name not in self._commands for look in looks for name in look.commands):
-            self._read_commands()
-        for look in looks:
-            self._state = self._after(look)
-        self._forget(looks)
+        try:
+            for look in looks:
+                self._state = self._after(look)
+        finally:
+            self._manifests.pause()
+            self._commands.pause()
         self._looks.clear()
+        self._manifests.forget()
+        self._commands.forget()
         return bool(looks)
 
     def _after(self, look: Look) -> PartitionState:
@@ -91,32 +79,6 @@ class Following:
         self._headers |= headers_of(self._new(DECISIONS.name))
         header = self._headers.pop(look.number, b"")
         return step(self._state, replace(event, decision_header=header))[0] if header else after
-
-    def _read_manifests(self) -> None:
-        for record in self._new(METRICS.name):
-            try:
-                whole = self._joining.add(decode(MetricsBatch, record.value))
-            except ContractViolation:
-                continue  # the live decider sent it to dead letters
-            if whole is not None:
-                self._manifests[name_of(whole)] = whole
-
-    def _read_commands(self) -> None:
-        for record in self._new(COMMANDS.name):
-            try:
-                command = command_of(self._log, self._partition, record.value)
-            except ContractViolation:
-                continue  # the live decider sent it to dead letters
-            self._commands.setdefault(command.id, command)
-
-    def _forget(self, looks: list[Look]) -> None:
-        """Drop what no later look names: a slot's manifests are named in their sequence."""
-        newest = {name[0]: name for look in looks for name in named(look)}
-        for name in [n for n in self._manifests if n <= newest.get(n[0], ("", 0, 0))]:
-            del self._manifests[name]
-        many = len(self._commands) - _KEPT_COMMANDS
-        for identity in list(islice(self._commands, max(many, 0))):
-            del self._commands[identity]
 
     def _new(self, topic: str) -> list[LogRecord]:
         """Return the records of a topic since the last call; its position moves only with all."""

@@ -18,7 +18,8 @@ from tradecanary.processors.decision.snapshot import Written, key_of, snapshot
 from tradecanary.processors.decision.step import step
 from tradecanary.processors.decision.sums import shape_problem
 from tradecanary.processors.decision.texts import kept
-from tradecanary.processors.runtime.decision_recovery import check_place, command_of, recover
+from tradecanary.processors.runtime.decision_reading import check_place, command_of
+from tradecanary.processors.runtime.decision_recovery import begin_at, recover
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.runtime.router_facts import RouterFacts
 from tradecanary.processors.stage import Batch, Emit, LogRecord, Polled, TopicPartition
@@ -96,6 +97,8 @@ class DecisionTask:
     ) -> Mapping[TopicPartition, int]:
         """Fold snapshots and recorded looks; the epoch rises with this assignment.
 
+        Raises OffsetLost where it cannot be told what was read before: nothing is obeyed twice.
+
         Where they were recorded by a clock ahead of ours, time goes on from there: until ours had
         caught up, nothing would be renewed.
         """
@@ -108,13 +111,7 @@ class DecisionTask:
         positions: dict[TopicPartition, int] = {}
         for number in owned[0]:
             found = recover(log, number)
-            starts = {
-                topic: committed.get(
-                    TopicPartition(topic, number),
-                    log.start_offset(TopicPartition(topic, number)),
-                )
-                for topic in self.inputs
-            }
+            starts = begin_at(log, number, committed, found)
             self._inboxes[number] = _Inbox(
                 found.state,
                 starts,

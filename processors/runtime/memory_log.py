@@ -282,6 +282,13 @@ class MemoryLog:
         for place in self._broker.places((topic,)):
             self._broker.partition(place).compact()
 
+    def reset(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Let a group have committed these offsets alone, as a person may.
+
+        None at all: as brokers do when the group had no member for longer than they keep them.
+        """
+        self._broker.group(group).offsets = dict(offsets)
+
     def evict(self, group: str, member_id: str) -> None:
         """Throw a member out, as a broker does with one that went silent."""
         self._broker.group(group).leave(member_id)

@@ -38,3 +38,9 @@ def test_our_own_figures_are_those_of_the_code() -> None:
     for name, default in re.findall(rf"`{OURS}(\w+)` \((\d+)\)", _DOC):
         assert int(default) == Settings.model_fields[name.lower()].default
     assert 1 == Settings().replication_factor
+
+
+def test_it_says_what_becomes_of_a_group_that_is_away() -> None:
+    """Kafka's default: stages that were down for longer find no offsets."""
+    minutes, days = re.findall(r"^(\d+) \((\d+) days\)", _ROWS["offsets.retention.minutes"])[0]
+    assert int(minutes) == int(days) * 24 * 60

@@ -110,6 +110,27 @@ def test_a_quiet_first_start_is_remembered(
     assert [1] == [body["number"] for body in receiver.taken()]
 
 
+def test_a_group_without_offsets_tells_no_old_news(
+    log: UnluckyLog, clock: Clock, receiver: Receiver
+) -> None:
+    """What was too old at the first start stays so, and what was told is known by its number."""
+    write(log, clock, rolled_back(1, strategy="basket"), rolled_back(1))
+    clock.us += FIRST_LOOK_BACK_US + 1_000_000
+    write(log, clock, decision(2, DecisionKind.START, rollout="r2"))
+    first = Life(log, clock, everything_to(receiver))
+    first.run()
+    first.die()
+    clock.us += 2 * FIRST_LOOK_BACK_US
+    write(log, clock, rolled_back(3, rollout="r2"), decision(1, strategy="btc"))
+    log.reset(AlertingTask.name, {})
+    second = Life(log, clock, everything_to(receiver))
+    second.run()
+    second.die()
+
+    told = [(body["strategy"], body["number"]) for body in receiver.taken()]
+    assert [("btc", 1), ("momentum", 2), ("momentum", 3)] == sorted(told)
+
+
 def test_a_stop_in_good_order_repeats_nothing(
     log: UnluckyLog, clock: Clock, receiver: Receiver
 ) -> None:

@@ -73,13 +73,13 @@ class _Failing:
     def read(
         self, partition: TopicPartition, start: int = 0, end: int | None = None
     ) -> Iterator[LogRecord]:
-        """Yield one record and then nothing more, where it fails."""
-        records = self._log.read(partition, start, end)
+        """Yield half of the records and then nothing more, where it fails."""
+        records = list(self._log.read(partition, start, end))
         if partition.topic != self.fails:
             yield from records
             return
         self.fails = ""
-        yield from list(records)[:1]
+        yield from records[: len(records) // 2]
         raise Unavailable("the log went away")
 
 

@@ -15,7 +15,7 @@ from tradecanary.schemas.topics import COMMANDS
 
 
 class _Moving:
-    """The world's log; whenever its commands were read, the world goes on for a while."""
+    """The world's log; whenever its commands are read, the world goes on for a while."""
 
     def __init__(self, rollout: Rollout) -> None:
         self._world = rollout.world
@@ -27,10 +27,10 @@ class _Moving:
     def read(
         self, partition: TopicPartition, start: int = 0, end: int | None = None
     ) -> Iterator[LogRecord]:
-        """Yield what the log has; let time pass behind the commands."""
-        yield from self._log.read(partition, start, end)
+        """Yield what the log has; let time pass when it comes to the commands."""
         if partition.topic == COMMANDS.name:
             self._world.run_for(1)
+        yield from self._log.read(partition, start, end)
 
 
 def test_a_state_can_be_recovered_from_topics_that_grow() -> None:

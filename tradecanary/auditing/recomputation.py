@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from tradecanary.auditing.inputs import Commands, Manifests
 from tradecanary.auditing.past import Past
 from tradecanary.processors.auditing.findings import Finding, What
 from tradecanary.processors.auditing.support import ALWAYS, Made, Support, as_written, facts_of
 from tradecanary.processors.decision.model import PartitionState
 from tradecanary.processors.decision.replay import Unrecorded, event_of
 from tradecanary.processors.decision.step import initial, step
+from tradecanary.processors.runtime.decision_reading import Commands, Manifests
 from tradecanary.processors.runtime.decision_recovery import headers_of
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.stage import LogRecord, TopicPartition
