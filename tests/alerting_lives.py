@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,7 +19,7 @@ from tests.alerted import (
 from tests.counting import Clock
 from tradecanary.processors.alerting.routes import Routes
 from tradecanary.processors.runtime.alert_courier import Courier
-from tradecanary.processors.runtime.alert_http import BackOff
+from tradecanary.processors.runtime.alert_http import AlertHttp, BackOff, Finished
 from tradecanary.processors.runtime.alerting_task import (
     AlertingTask,
 )
@@ -48,6 +49,22 @@ def pending(number: int = 1, sender: str = "risk") -> PendingDelivery:
     """Return the delivery of the alert of a roll-back."""
     (alert,) = alerts_of(rolled_back(number))
     return PendingDelivery(sender, alert, 7, T0_US)
+
+
+def delivered(
+    routes: Routes,
+    problems: list[str],
+    *,
+    stopping: threading.Event | None = None,
+    now_us: int = T0_US,
+    again: bool = False,
+) -> Finished | None:
+    """Deliver one alert to the only sender of `routes`; return how it ended."""
+    ((name, sender),) = routes.senders.items()
+    http = AlertHttp(
+        sender, stopping=stopping or threading.Event(), failed=problems.append, back_off=FAST
+    )
+    return http.deliver(pending(sender=name), again=again, now_us=now_us)
 
 
 class Life:
