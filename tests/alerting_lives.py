@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.alerted import (
     T0_US,
@@ -25,6 +26,7 @@ from tradecanary.processors.runtime.alerting_task import (
 )
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint, Runner, go_on
+from tradecanary.processors.runtime.telemetry import Telemetry
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.alerts import (
     AlertDelivery,
@@ -81,7 +83,13 @@ class Life:
         self.log = log
         self.courier = Courier(routes, clock, lambda _, __: None, FAST)
         self.task = AlertingTask(routes, self.courier, commit_interval_us=0)
-        self.runner = Runner(self.task, log, clock, slot=slot, crash_point=crash_point)
+        self.registry = CollectorRegistry()
+        telemetry = Telemetry(
+            "alerting", self.registry, lambda _, **__: None, waiting=self.task.waiting
+        )
+        self.runner = Runner(
+            self.task, log, clock, slot=slot, crash_point=crash_point, watcher=telemetry
+        )
 
     def run(self) -> None:
         """Step until all decisions are read, and nothing is pending any more."""
@@ -92,6 +100,15 @@ class Life:
                 return
             self.courier.wait(WAIT_S)
         pytest.fail(f"still pending: {pending_of(self.log)}")
+
+    def waiting(self) -> dict[str, float]:
+        """Return what Prometheus is told of deliveries still to be made, by strategy."""
+        return {
+            sample.labels["strategy"]: sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+            if sample.name == "tradecanary_alerts_pending"
+        }
 
     def die(self) -> None:
         """End its threads as its death does: what they bring back, nobody hears."""
