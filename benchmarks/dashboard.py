@@ -24,6 +24,7 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.bars import DASHBOARD_BARS, missed
 from benchmarks.memory import resident_mb
 from tests.kafka.broker import kafka
 from tests.kafka.browsing import TOKEN, Shown, serve
@@ -34,7 +35,6 @@ from tradecanary.schemas.decisions import DecisionKind, RolloutStatus
 from tradecanary.schemas.routing import CommandKind
 
 OUT = Path(__file__).parents[1] / "build" / "bench-dashboard.json"
-BAR_MS = 1_000
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _SEQUENTIAL_EVERY = 10
 """Every tenth rollout has the judge `sequential` and more flow: it waits for 1,000 orders."""
@@ -145,7 +145,7 @@ def main(
     rollouts: Annotated[int, typer.Option(min=1)] = 100,
     turns: Annotated[int, typer.Option(min=1)] = 20,
 ) -> None:
-    """Measure; fails when the list's p95 is beyond the bar."""
+    """Measure; fails when the largest of either page is beyond the bar."""
     console = Console(width=None if os.isatty(1) else 120)
     names = strategies(rollouts)
     with kafka(console.print) as broker, TemporaryDirectory() as folder:
@@ -160,8 +160,12 @@ def main(
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     console.print_json(data=found)
-    console.print(f"written: {OUT}; bar: p95 of the list < {BAR_MS} ms")
-    if found["list"]["p95_ms"] >= BAR_MS:
+    largest = {f"{page}_max_ms": found[page]["max_ms"] for page in ("list", "rollout")}
+    late = missed(largest, DASHBOARD_BARS)
+    for name, bar in DASHBOARD_BARS.items():
+        console.print(f"{name} {bar}: {'MISSED' if name in late else 'kept'}")
+    console.print(f"written: {OUT}")
+    if late:
         raise typer.Exit(1)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.alerted import (
     T0_US,
@@ -18,12 +20,13 @@ from tests.alerted import (
 from tests.counting import Clock
 from tradecanary.processors.alerting.routes import Routes
 from tradecanary.processors.runtime.alert_courier import Courier
-from tradecanary.processors.runtime.alert_http import BackOff
+from tradecanary.processors.runtime.alert_http import AlertHttp, BackOff, Finished
 from tradecanary.processors.runtime.alerting_task import (
     AlertingTask,
 )
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint, Runner, go_on
+from tradecanary.processors.runtime.telemetry import Telemetry
 from tradecanary.processors.stage import TopicPartition
 from tradecanary.schemas.alerts import (
     AlertDelivery,
@@ -50,6 +53,22 @@ def pending(number: int = 1, sender: str = "risk") -> PendingDelivery:
     return PendingDelivery(sender, alert, 7, T0_US)
 
 
+def delivered(
+    routes: Routes,
+    problems: list[str],
+    *,
+    stopping: threading.Event | None = None,
+    now_us: int = T0_US,
+    again: bool = False,
+) -> Finished | None:
+    """Deliver one alert to the only sender of `routes`; return how it ended."""
+    ((name, sender),) = routes.senders.items()
+    http = AlertHttp(
+        sender, stopping=stopping or threading.Event(), failed=problems.append, back_off=FAST
+    )
+    return http.deliver(pending(sender=name), again=again, now_us=now_us)
+
+
 class Life:
     """One life of the stage: runner, task and courier."""
 
@@ -64,7 +83,13 @@ class Life:
         self.log = log
         self.courier = Courier(routes, clock, lambda _, __: None, FAST)
         self.task = AlertingTask(routes, self.courier, commit_interval_us=0)
-        self.runner = Runner(self.task, log, clock, slot=slot, crash_point=crash_point)
+        self.registry = CollectorRegistry()
+        telemetry = Telemetry(
+            "alerting", self.registry, lambda _, **__: None, waiting=self.task.waiting
+        )
+        self.runner = Runner(
+            self.task, log, clock, slot=slot, crash_point=crash_point, watcher=telemetry
+        )
 
     def run(self) -> None:
         """Step until all decisions are read, and nothing is pending any more."""
@@ -75,6 +100,15 @@ class Life:
                 return
             self.courier.wait(WAIT_S)
         pytest.fail(f"still pending: {pending_of(self.log)}")
+
+    def waiting(self) -> dict[str, float]:
+        """Return what Prometheus is told of deliveries still to be made, by strategy."""
+        return {
+            sample.labels["strategy"]: sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+            if sample.name == "tradecanary_alerts_pending"
+        }
 
     def die(self) -> None:
         """End its threads as its death does: what they bring back, nobody hears."""

@@ -16,8 +16,8 @@ from tradecanary.processors.runtime.log import Aborted
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.telemetry import AttemptFigures, Telemetry
 from tradecanary.processors.stage import Emit, Polled, TopicPartition
-from tradecanary.schemas.alerts import AlertDelivery, AlertingSnapshot, DeliveryOutcome
-from tradecanary.schemas.topics import ALERTING_STATE, ALERTS, DECISIONS, METRICS
+from tradecanary.schemas.alerts import AlertDelivery, DeliveryOutcome
+from tradecanary.schemas.topics import ALERTS, DECISIONS, METRICS
 
 STORY = """
 run 60s
@@ -62,7 +62,12 @@ def exercised() -> CollectorRegistry:
     registry = registry_of(teller)
     place = TopicPartition(METRICS.name, 0)
     telemetry = Telemetry(
-        "decision", registry, _unsaid, inputs=(METRICS.name,), about={"slot": "0", "version": "1"}
+        "decision",
+        registry,
+        _unsaid,
+        inputs=(METRICS.name,),
+        about={"slot": "0", "version": "1"},
+        waiting=lambda: {"momentum": 0},
     )
     telemetry.recovered(frozenset({place}), 1_000, teller.now_us)
     log = MemoryLog(lambda: teller.now_us)
@@ -82,7 +87,6 @@ def _emits(teller: Teller) -> Iterator[Emit]:
     for one in teller.decisions:
         yield Emit(DECISIONS.name, b"momentum", one)
     (alert,) = alerts_of(rolled_back(1))
-    yield Emit(ALERTING_STATE.name, b"momentum", AlertingSnapshot(0, "momentum", 1, (), ()))
     delivery = AlertDelivery("desk", alert, DeliveryOutcome.SENT, 1, teller.now_us, "")
     yield Emit(ALERTS.name, b"momentum", delivery)
 

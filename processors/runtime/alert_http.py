@@ -24,6 +24,7 @@ from tradecanary.processors.alerting.payloads import (
     webhook_payload,
 )
 from tradecanary.processors.alerting.routes import PagerDuty, Sender, Slack, Webhook
+from tradecanary.processors.runtime.hiding import hidden, parts_of_open_address
 from tradecanary.processors.runtime.http_attempt import TooSlow, posted
 from tradecanary.schemas.alerts import DeliveryOutcome, PendingDelivery
 
@@ -33,7 +34,6 @@ _TRIED_AGAIN = frozenset({401, 403, 404, 408, 425, 429})
 _SERVER_ERRORS = range(500, 600)
 _LONGEST_WAIT_S = 300.0
 _ANSWER_CHARACTERS = 200
-_HIDDEN = "***"
 
 
 class SecretMissing(Exception):
@@ -149,10 +149,10 @@ class AlertHttp:
             raise NotDelivered(str(problem)) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
             # from None: what the library kept may hold the address
-            raise NotDelivered(_hidden(_said(problem), secrets)) from None
+            raise NotDelivered(hidden(_said(problem), secrets)) from None
         if answer.status in _OK:
             return
-        text = _hidden(answer.text, secrets)[:_ANSWER_CHARACTERS]
+        text = hidden(answer.text, secrets)[:_ANSWER_CHARACTERS]
         problem_text = f"HTTP {answer.status}: {text}".rstrip(": ")
         if answer.status in _TRIED_AGAIN or answer.status in _SERVER_ERRORS:
             raise NotDelivered(problem_text, _asked_wait_s(answer.headers))
@@ -169,12 +169,14 @@ def _request(
             return (url,), url, {}, slack_payload(delivery.alert, again=again)
         case PagerDuty():
             key = read_secret(sender.routing_key)
-            return (key,), sender.url, {}, pagerduty_payload(delivery.alert, key)
+            secrets = (key, *parts_of_open_address(sender.url))
+            return secrets, sender.url, {}, pagerduty_payload(delivery.alert, key)
         case Webhook():
             url = read_secret(sender.url) if sender.has_secret_url else sender.url
             token = read_secret(sender.token) if sender.token else ""
             headers = {"Authorization": f"Bearer {token}"} if token else {}
-            secrets = tuple(one for one in (url, token) if one)
+            parts = (url,) if sender.has_secret_url else parts_of_open_address(url)
+            secrets = (*parts, token) if token else parts
             return secrets, url, headers, webhook_payload(delivery.alert, again=again)
 
 
@@ -211,12 +213,6 @@ def _said(problem: Exception) -> str:
     name = type(problem).__name__
     spoken = isinstance(problem, httpx.NetworkError | httpx.TimeoutException)
     return f"{name}: {problem}".rstrip(": ") if spoken else name
-
-
-def _hidden(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, _HIDDEN)
-    return text
 
 
 def _problem(state: RetryCallState) -> str:

@@ -148,6 +148,14 @@ class AlertingTask:
         """Return the offsets to commit with the last flush, for all assigned partitions."""
         return dict(self._positions)
 
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many deliveries are still to be made, by strategy."""
+        return {
+            strategy: len(known.pending)
+            for strategy, known in self._known.items()
+            if strategy != f"{_ALL}{known.partition}"
+        }
+
     def wind_down(self) -> None:
         """Let deliveries under way end, so that the last transaction can write them down."""
         self._courier.stop(DRAIN_S)

@@ -8,7 +8,7 @@ states alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -85,14 +85,15 @@ def _partition_figures(states: Iterable[PartitionState], now_us: int) -> Iterato
     yield from (age, delay, epoch, gaps)
 
 
-def _killed(states: Iterable[PartitionState]) -> Metric:
+def _killed(states: Collection[PartitionState]) -> Metric:
     killed = _gauge("killed", "1 while the kill switch is on; `*` is that of all", "strategy")
     everywhere = False
     for state in states:
         everywhere |= EVERYWHERE in state.kills and state.kills[EVERYWHERE].killed
         for name, strategy in state.strategies.items():
             killed.add_metric([name], strategy.killed)
-    killed.add_metric([EVERYWHERE], everywhere)
+    if states:  # who owns no partition yet has not read the switch
+        killed.add_metric([EVERYWHERE], everywhere)
     return killed
 
 

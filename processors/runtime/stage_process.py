@@ -32,7 +32,7 @@ from tradecanary.processors.runtime.log import Fenced, Hung, OffsetLost, Unavail
 from tradecanary.processors.runtime.runner import DEADLINE_US, CrashPoint, Runner, Stuck, go_on
 from tradecanary.processors.runtime.settings import Settings
 from tradecanary.processors.runtime.task import Task
-from tradecanary.processors.runtime.telemetry import Telemetry
+from tradecanary.processors.runtime.telemetry import Delivers, Telemetry
 from tradecanary.processors.runtime.watchdog import STOP_S, Watchdog
 
 OK, FAILED, FENCED, OFFSET_LOST, CRASHED = 0, 1, 3, 4, 137
@@ -110,7 +110,10 @@ def _telemetry(
         REGISTRY.register(standing)
     about = {"slot": settings.slot, "version": version("tradecanary")}
     take = _nothing if standing is None else standing.take
-    return Telemetry(task.name, REGISTRY, say.info, inputs=task.inputs, about=about, take=take)
+    waiting = task.waiting if isinstance(task, Delivers) else dict[str, int]
+    return Telemetry(
+        task.name, REGISTRY, say.info, inputs=task.inputs, about=about, take=take, waiting=waiting
+    )
 
 
 def _nothing() -> None:

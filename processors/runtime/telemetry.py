@@ -7,7 +7,7 @@ is not counted. What the decider knows is told by decision_figures.py. docs/metr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -15,7 +15,7 @@ from tradecanary.processors.runtime.figures import Figures
 from tradecanary.processors.runtime.kafka_statistics import PartitionOffsets
 from tradecanary.processors.runtime.lag_figures import LagFigures
 from tradecanary.processors.stage import Emit, Polled, TopicPartition
-from tradecanary.schemas.alerts import AlertDelivery, AlertingSnapshot
+from tradecanary.schemas.alerts import AlertDelivery
 from tradecanary.schemas.decisions import DeadLetter, Decision, Look
 from tradecanary.schemas.metrics import MetricsBatch
 
@@ -26,11 +26,20 @@ def _nothing() -> None:
     """Take nothing."""
 
 
+@runtime_checkable
+class Delivers(Protocol):
+    """A task whose deliveries wait for somebody outside."""
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many are still to be made, by strategy."""
+
+
 class Telemetry:
     """The runner's watcher: keeps the figures of one process in `registry`.
 
     `say(event, **facts)` writes one structured line. `inputs` are the topics it reads, `about` what
-    the process is. `take` is called when the task's state is what the log says.
+    the process is. `take` is called, and `waiting` asked for the deliveries still to be made, when
+    the task's state is what the log says: after a recovery too, when nothing was written yet.
     """
 
     def __init__(
@@ -42,10 +51,12 @@ class Telemetry:
         inputs: Iterable[str] = (),
         about: Mapping[str, str] | None = None,
         take: Callable[[], None] = _nothing,
+        waiting: Callable[[], Mapping[str, int]] = dict[str, int],
     ) -> None:
         self._say = say
         self._task = task
         self._take = take
+        self._waiting = waiting
         made = Figures(registry)
         made.info("stage", "What this process is").info({"stage": task, **(about or {})})
         self._records = made.counter("records_read", "Records read", "topic")
@@ -82,7 +93,7 @@ class Telemetry:
         """Count what was written."""
         self._commits.observe(took_us / 1e6)
         self._commit_at.set(now_us / 1e6)
-        self._take()
+        self._stands()
         for effect in effects:
             record = effect.record
             if isinstance(record, MetricsBatch):
@@ -93,8 +104,6 @@ class Telemetry:
             elif isinstance(record, Decision):
                 self._decision.decided(record)
                 self._say("decision", **decision_facts(record))
-            elif isinstance(record, AlertingSnapshot):
-                self._alerting.waits(record)
             elif isinstance(record, AlertDelivery):
                 self._alerting.ended(record)
                 self._say("alert", **alert_facts(record))
@@ -106,7 +115,7 @@ class Telemetry:
         self._lags.keep(assigned)
         self._recoveries.observe(took_us / 1e6)
         self._partitions.set(len(assigned))
-        self._take()
+        self._stands()
         owned = [f"{place.topic}/{place.partition}" for place in sorted(assigned)]
         self._say("recovered", task=self._task, owned=owned, took_ms=took_us // 1000)
 
@@ -115,6 +124,10 @@ class Telemetry:
         kind = type(problem).__name__
         self._failures.labels(kind=kind).inc()
         self._say("failed", task=self._task, kind=kind, problem=str(problem))
+
+    def _stands(self) -> None:
+        self._take()
+        self._alerting.waits(self._waiting())
 
 
 class _AggregationFigures:
@@ -164,16 +177,21 @@ class _DecisionFigures:
 
 
 class _AlertingFigures:
-    """What the records of deliveries say."""
+    """What the records of deliveries say, and what still waits."""
 
     def __init__(self, made: Figures) -> None:
         self._ended = made.counter("alerts", "Deliveries of alerts that ended", "sender", "outcome")
         self._pending = made.gauge(
             "alerts_pending", "Deliveries of alerts still to be made", "strategy"
         )
+        self._told: frozenset[str] = frozenset()
 
-    def waits(self, snapshot: AlertingSnapshot) -> None:
-        self._pending.labels(strategy=snapshot.strategy).set(len(snapshot.pending))
+    def waits(self, waiting: Mapping[str, int]) -> None:
+        for gone in self._told - waiting.keys():  # another process tells of it now
+            self._pending.remove(gone)
+        self._told = frozenset(waiting)
+        for strategy, count in waiting.items():
+            self._pending.labels(strategy=strategy).set(count)
 
     def ended(self, delivery: AlertDelivery) -> None:
         self._ended.labels(sender=delivery.sender, outcome=delivery.outcome.value).inc()

@@ -166,6 +166,23 @@ def test_a_panel_asks_for_what_is_exported(title: str) -> None:
         assert templates(target["legendFormat"]) <= left(target["expr"], series())
 
 
+@pytest.mark.parametrize("title", [t for t, one in PANELS.items() if one["type"] == "stat"])
+def test_a_panel_shows_no_good_news_when_it_hears_nothing(title: str) -> None:
+    """What is not known is not nought, and not green."""
+    panel = PANELS[title]
+    shown = panel["fieldConfig"]["defaults"]
+
+    assert [] == [one for one in panel["targets"] if "vector(" in one["expr"]]
+    if panel["options"]["colorMode"] != "none":
+        special = {one["options"]["match"]: one["options"]["result"] for one in shown["mappings"]
+                   if one["type"] == "special"}  # fmt: skip
+        assert {"null+nan": {"text": "unknown", "color": "orange"}} == special
+        assert "unknown" == shown["noValue"]
+        assert [("orange", None), ("green", 0)] == [
+            (one["color"], one["value"]) for one in shown["thresholds"]["steps"][:2]
+        ]
+
+
 def test_the_dashboard_is_laid_out() -> None:
     """Panels have names and places of their own, within the width."""
     panels = DASHBOARD["panels"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -14,12 +15,16 @@ import pytest
 from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.alerted import Answer, Receiver, decision
 from tests.exported import series
 from tests.kafka.java import free_port
-from tests.kafka.pipeline import Pipeline
+from tests.kafka.pipeline import TRADECANARY, Pipeline
 from tests.kafka.scenarios import policy, steps
 from tests.kafka.services import Service
 from tests.kafka.waiting import wait_until
+from tradecanary.schemas.codec import encode
+from tradecanary.schemas.decisions import DecisionKind
+from tradecanary.schemas.topics import DECISIONS
 
 PARTITIONS = 2
 Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -28,10 +33,11 @@ Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 class _Stage:
     """A stage and its endpoint."""
 
-    def __init__(self, pipeline: Pipeline, name: str) -> None:
+    def __init__(self, pipeline: Pipeline, name: str, *options: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/metrics"
-        self.process = pipeline.stage(name, TRADECANARY_METRICS_PORT=str(port))
+        command = [*TRADECANARY, "run", name, *options]
+        self.process = pipeline.process(name, command, TRADECANARY_METRICS_PORT=str(port))
         self.figures: Figures = {}
 
     def ask(self) -> None:
@@ -90,6 +96,26 @@ def test_running_stages_tell_the_truth(pipeline: Pipeline) -> None:
         if name.startswith("tradecanary_")
     }
     assert {} == {name: labels for name, labels in found.items() if series().get(name) != labels}
+
+
+def test_alerts_that_wait_are_told_after_a_restart(pipeline: Pipeline, receiver: Receiver) -> None:
+    """The receiver is away before and after: what waits is told though nothing is written."""
+    receiver.plan = [Answer(500)] * 10_000
+    routes = pipeline.folder / "routes.yaml"
+    routes.write_text(
+        f"senders: {{hook: {{kind: webhook, url: '{receiver.url('/hook')}'}}}}\n"
+        "routes: [{name: all, senders: [hook]}]\n"
+    )
+    now_us = time.time_ns() // 1000
+    start = decision(1, DecisionKind.START, time_us=now_us)
+    pipeline.append(DECISIONS.name, b"momentum", encode(start))
+    for _ in range(2):
+        alerting = _Stage(pipeline, "alerting", "--routes", str(routes))
+        alerting.until("alerts_pending", 1, 1, strategy="momentum")
+        strategies = {dict(labels).get("strategy") for _, labels in alerting.figures}
+
+        assert {None, "momentum"} == strategies
+        assert 0 == alerting.process.stop()
 
 
 def test_a_hung_transaction_is_seen(pipeline: Pipeline) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.alerted import Receiver
+from tests.kafka.browsing import TOKEN, Shown, ask, serve
 from tests.kafka.pipeline import TRADECANARY, Pipeline
 from tests.kafka.scenarios import policy, steps
 from tests.kafka.secured import ADMIN, environment_of, password_of
@@ -69,10 +71,32 @@ def _as(pipeline: Pipeline, role: str, *arguments: str) -> CompletedProcess[str]
     return answer
 
 
+def _click(secured: Pipeline, browser: Browser) -> list[str]:
+    """Look at every page of a dashboard under its own role, and do a verb of each kind.
+
+    Return what it must not have told: the token, and the sessions of who logged in.
+    """
+    process, address = serve(secured, DASHBOARD_TOKEN=TOKEN, **environment_of("dashboard"))
+    shown = Shown(secured, browser, process, address)
+    with shown.person("bob") as page:
+        shown.open(page, STRATEGY)
+        expect(page.locator("h1 .pill")).to_have_text("‖ HALTED")
+        ask(page, "resume", "a test")
+        expect(page.locator("h1 .pill")).to_have_text("● ACTIVE")
+        ask(page, "kill", "a test", sure=True)
+        expect(page.get_by_text("1 of 1 routers obey")).to_be_visible()
+        expect(page.locator("h1 .pill")).to_have_text("■ KILLED")
+        page.goto(f"{address}/history/{STRATEGY}")
+        page.wait_for_selector(".decision")
+    assert 0 == process.stop(), process.said()
+    assert [] == shown.complaints
+    return [TOKEN, *shown.cookies]
+
+
 def test_every_role_does_its_work_and_tells_no_password(
-    secured: Pipeline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    secured: Pipeline, receiver: Receiver, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From start to a halt: service, stages, operator, dashboard and auditor as themselves."""
+    """From start to a kill: service, stages, operator, dashboard and auditor as themselves."""
     _trade(secured)
     _decide(secured, receiver)
     environment = secured.environment | environment_of("operator")
@@ -95,20 +119,27 @@ def test_every_role_does_its_work_and_tells_no_password(
     wait_until(is_active, "the start", step=look, said=secured.said, deadline_s=60)
     said.append(_as(secured, "operator", "halt", STRATEGY, "--reason", "a test"))
     said.append(_as(secured, "dashboard", "status", STRATEGY, "--json"))
+    halted = json.loads(said[-1].stdout)["rollout"]["status"]
+    others = _click(secured, browser)
     said.append(_as(secured, "auditor", "verify"))
-    kinds = [d.kind for d in operator.decisions(STRATEGY)]
+    decisions = [one for one in operator.decisions(STRATEGY) if one.actor != "decider"]
+    asked = [(one.actor, one.kind.value) for one in decisions if one.kind is not DecisionKind.HOLD]
     receiver.until(lambda one: bool(one.requests), "an alert")
 
-    assert "HALTED" == json.loads(said[-2].stdout)["rollout"]["status"]
-    assert [DecisionKind.START, DecisionKind.HALT] == [k for k in kinds if k.value != "HOLD"]
-    _no_password(secured, said)
+    assert "HALTED" == halted
+    assert ["START", "HALT", "RESUME", "KILL"] == [kind for _, kind in asked]
+    assert ["ana", "bob", "bob"] == [asked[0][0], *(actor for actor, _ in asked[2:])]
+    _no_password(secured, said, others)
 
 
-def _no_password(secured: Pipeline, said: list[CompletedProcess[str]]) -> None:
+def _no_password(secured: Pipeline, said: list[CompletedProcess[str]], others: list[str]) -> None:
     files = [path for path in secured.folder.iterdir() if path.suffix in {".out", ".err"}]
+    assert {"aggregation", "alerting", "dashboard", "decision", "service"} == {
+        path.name.split("-")[0] for path in files
+    }
     texts = {str(path): path.read_text() for path in files}
     texts |= {f"command {number}": one.stdout + one.stderr for number, one in enumerate(said)}
-    secrets = [password_of(user) for user in (ADMIN, *(role.name for role in ROLES))]
+    secrets = [password_of(user) for user in (ADMIN, *(role.name for role in ROLES))] + others
 
     assert [] == [(name, one) for name, text in texts.items() for one in secrets if one in text]
     stages = [text for text in texts.values() if '"event": "starting"' in text]

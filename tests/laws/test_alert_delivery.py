@@ -11,31 +11,13 @@ import pytest
 from typing_extensions import override
 
 from tests.alerted import HANG, T0_US, Answer, Receiver, routes_to
-from tests.alerting_lives import FAST, GIVEN_UP, SENT, everything_to, pending
-from tradecanary.processors.alerting.routes import Routes
+from tests.alerting_lives import FAST, GIVEN_UP, SENT, delivered, everything_to, pending
 from tradecanary.processors.runtime.alert_http import (
     AlertHttp,
     Finished,
-    SecretMissing,
-    read_secret,
 )
 
 TOKEN = "s3cret-token"
-
-
-def _deliver(
-    routes: Routes,
-    problems: list[str],
-    *,
-    stopping: threading.Event | None = None,
-    now_us: int = T0_US,
-    again: bool = False,
-) -> Finished | None:
-    ((name, sender),) = routes.senders.items()
-    http = AlertHttp(
-        sender, stopping=stopping or threading.Event(), failed=problems.append, back_off=FAST
-    )
-    return http.deliver(pending(sender=name), again=again, now_us=now_us)
 
 
 def test_a_webhook_gets_the_alert_its_name_and_the_token(
@@ -43,7 +25,7 @@ def test_a_webhook_gets_the_alert_its_name_and_the_token(
 ) -> None:
     """One request: JSON, the delivery's name as Idempotency-Key, the token from its place."""
     monkeypatch.setenv("RISK_TOKEN", f"{TOKEN}\n")
-    found = _deliver(everything_to(receiver, "token: env:RISK_TOKEN"), problems)
+    found = delivered(everything_to(receiver, "token: env:RISK_TOKEN"), problems)
     (request,) = receiver.requests
 
     assert Finished(SENT, 1, "") == found
@@ -61,7 +43,7 @@ def test_a_webhook_gets_the_alert_its_name_and_the_token(
 def test_what_may_pass_is_tried_again(receiver: Receiver, problems: list[str], status: int) -> None:
     """After errors that pass it arrives, once; every failed attempt is told."""
     receiver.plan = [Answer(status, body="not now"), Answer(status)]
-    found = _deliver(everything_to(receiver), problems)
+    found = delivered(everything_to(receiver), problems)
 
     assert Finished(SENT, 3, "") == found
     assert 1 == len(receiver.taken())
@@ -74,7 +56,7 @@ def test_what_is_refused_for_good_is_given_up_at_once(
 ) -> None:
     """It would be refused for ever, and those behind it wait."""
     receiver.plan = [Answer(status, body="invalid_blocks")]
-    found = _deliver(everything_to(receiver), problems)
+    found = delivered(everything_to(receiver), problems)
 
     assert Finished(GIVEN_UP, 1, f"HTTP {status}: invalid_blocks") == found
     assert 1 == len(receiver.requests)
@@ -134,7 +116,7 @@ def test_a_receiver_that_hangs_is_left_and_asked_again(
 ) -> None:
     """An attempt ends at its timeout."""
     receiver.plan = [HANG]
-    found = _deliver(everything_to(receiver, "timeout_s: 1.5"), problems)
+    found = delivered(everything_to(receiver, "timeout_s: 1.5"), problems)
 
     assert Finished(SENT, 2, "") == found
     assert 1 == len(problems)
@@ -158,7 +140,7 @@ def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -
                 back.append(Receiver(port))
 
     told = Returning()
-    found = _deliver(routes, told)
+    found = delivered(routes, told)
     back[0].close()
 
     assert Finished(SENT, 4, "") == found
@@ -169,12 +151,12 @@ def test_a_receiver_that_was_away_gets_it_when_it_is_back(problems: list[str]) -
 def test_it_is_given_up_after_the_deadline(receiver: Receiver, problems: list[str]) -> None:
     """The deadline counts from when the alert was written down, also over a restart."""
     receiver.plan = [Answer(500, body="down")] * 1000
-    found = _deliver(everything_to(receiver, "deadline_s: 1"), problems)
+    found = delivered(everything_to(receiver, "deadline_s: 1"), problems)
     assert found is not None
     assert (GIVEN_UP, "HTTP 500: down") == (found.outcome, found.problem)
     assert 1 <= found.attempts < 100
     tried = len(receiver.requests)
-    late = _deliver(everything_to(receiver), problems, now_us=T0_US + 21_000_000)
+    late = delivered(everything_to(receiver), problems, now_us=T0_US + 21_000_000)
 
     assert Finished(GIVEN_UP, 1, "HTTP 500: down") == late
     assert tried + 1 == len(receiver.requests)
@@ -188,7 +170,7 @@ def test_a_stop_ends_the_waiting_and_decides_nothing(
     stopping = threading.Event()
     receiver.on_request = lambda _: stopping.set()
 
-    assert _deliver(everything_to(receiver), problems, stopping=stopping) is None
+    assert delivered(everything_to(receiver), problems, stopping=stopping) is None
     assert 1 == len(receiver.requests)
 
 
@@ -209,50 +191,9 @@ def test_secrets_are_read_at_every_attempt(
                 place.write_text(receiver.url(f"/services/{TOKEN}\n"))
 
     told = Mounting()
-    found = _deliver(routes, told, again=True)
+    found = delivered(routes, told, again=True)
 
     assert Finished(SENT, 3, "") == found
     assert [f"secret file:{place}: No such file or directory"] * 2 == told
     assert f"/services/{TOKEN}" == receiver.requests[0].path
     assert "may have been sent before" in str(receiver.requests[0].body)
-
-
-@pytest.mark.parametrize(
-    "answer", [Answer(500, body=f"no such path: /services/{TOKEN}"), Answer(400, body=TOKEN)]
-)
-def test_a_secret_is_never_told(
-    receiver: Receiver, problems: list[str], monkeypatch: pytest.MonkeyPatch, answer: Answer
-) -> None:
-    """Not even when the receiver repeats it."""
-    url = receiver.url(f"/{TOKEN}")
-    receiver.plan = [Answer(answer.status, body=answer.body.replace(TOKEN, url))] * 1000
-    monkeypatch.setenv("DESK", url)
-    found = _deliver(routes_to(desk="{kind: slack, url: env:DESK, deadline_s: 0.1}"), problems)
-
-    assert found is not None
-    assert TOKEN not in found.problem + "".join(problems)
-    assert "***" in found.problem
-
-
-@pytest.mark.parametrize("value", [f"http://{TOKEN}:port/", f"ftp://{TOKEN}", TOKEN, "http://"])
-def test_an_address_that_is_none_is_not_told(
-    problems: list[str], monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
-    """The library's words may be about the address itself; ours are not."""
-    monkeypatch.setenv("DESK", value)
-    found = _deliver(routes_to(desk="{kind: slack, url: env:DESK, deadline_s: 0}"), problems)
-
-    assert found is not None
-    assert GIVEN_UP == found.outcome
-    assert problems
-    assert TOKEN not in found.problem + "".join(problems)
-
-
-@pytest.mark.parametrize("value", ["", " \n", f"{TOKEN}\n{TOKEN}", f"{TOKEN} x", f"{TOKEN}\x00"])
-def test_a_secret_that_cannot_be_one_is_refused_without_being_told(value: str) -> None:
-    """Empty, or two lines: the message names its place."""
-    with pytest.raises(SecretMissing) as missing:
-        read_secret("env:KEY", {"KEY": value})
-
-    assert "secret env:KEY: " in str(missing.value)
-    assert TOKEN not in str(missing.value)

@@ -28,7 +28,7 @@ from tests.unlucky import UnluckyLog
 from tradecanary.processors.runtime.log import Aborted, Doubt, Unavailable
 from tradecanary.processors.runtime.memory_log import MemoryLog
 from tradecanary.processors.runtime.runner import CrashPoint
-from tradecanary.schemas.topics import DECISIONS
+from tradecanary.schemas.topics import ALERTING_STATE, DECISIONS
 
 
 def test_each_alert_arrives_once_and_is_written_down(
@@ -47,6 +47,26 @@ def test_each_alert_arrives_once_and_is_written_down(
     assert {one.key: one.strategy for one in (w.alert for w in written)} == {
         body["key"]: body["strategy"] for body in receiver.taken()
     }
+
+
+def test_what_waits_is_told_from_the_start_on(
+    log: UnluckyLog, clock: Clock, receiver: Receiver
+) -> None:
+    """A receiver that stays away is told of before the next life has written anything."""
+    receiver.plan = [Answer(500)] * 10_000
+    write(log, clock, *DECISIONS_MADE)
+    first = Life(log, clock, everything_to(receiver))
+    for _ in range(6):
+        first.runner.step()
+    waiting = first.waiting()
+    first.die()
+    records = len(list(read(log, ALERTING_STATE.name)))
+    second = Life(log, clock, everything_to(receiver))
+    second.runner.step()
+    second.die()
+
+    assert {"momentum": 5, "basket": 5, "btc": 5} == waiting == second.waiting()
+    assert records == len(list(read(log, ALERTING_STATE.name)))
 
 
 @pytest.mark.parametrize("visit", [1, 2, 3, 5])

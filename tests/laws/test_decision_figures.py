@@ -31,6 +31,17 @@ def _momentum(registry: CollectorRegistry, name: str, **labels: str) -> float | 
     return _figure(registry, name, strategy="momentum", **labels)
 
 
+def test_a_decider_that_owns_nothing_does_not_say_that_nothing_is_killed() -> None:
+    """It has not read the switch yet; with a partition it says so, of all strategies too."""
+    registry = CollectorRegistry()
+    figures = DecisionFigures(dict, lambda: 0)
+    registry.register(figures)
+    figures.take()
+
+    assert _figure(registry, "killed", strategy="*") is None
+    assert 0 == _figure(_told(ACTIVE)[1], "killed", strategy="*")
+
+
 def test_a_running_rollout_is_told() -> None:
     """Status, phase, weights, lease, routers, evidence against its limit, guards used."""
     teller, registry = _told(ACTIVE)

@@ -15,12 +15,10 @@ from tradecanary.processors.runtime.telemetry import AttemptFigures, Telemetry
 from tradecanary.processors.stage import Batch, Emit, Polled, TopicPartition
 from tradecanary.schemas.alerts import (
     AlertDelivery,
-    AlertingSnapshot,
     DeliveryOutcome,
-    PendingDelivery,
 )
 from tradecanary.schemas.metrics import MetricsBatch, PublisherProgress, SourceRange
-from tradecanary.schemas.topics import ALERTING_STATE, ALERTS, EXECUTIONS, METRICS
+from tradecanary.schemas.topics import ALERTS, EXECUTIONS, METRICS
 
 NOW_US = 1_700_000_010_000_000
 PLACE = TopicPartition(EXECUTIONS.name, 0)
@@ -40,7 +38,14 @@ class _Told:
     def __init__(self) -> None:
         self.lines: list[dict[str, object]] = []
         self.registry = CollectorRegistry()
-        self.telemetry = Telemetry("counting", self.registry, self._say, inputs=("executions",))
+        self.waiting: dict[str, int] = {}
+        self.telemetry = Telemetry(
+            "counting",
+            self.registry,
+            self._say,
+            inputs=("executions",),
+            waiting=lambda: self.waiting,
+        )
 
     def _say(self, event: str, **facts: object) -> None:
         self.lines.append({"event": event, **facts})
@@ -116,21 +121,31 @@ def test_alerts_are_counted_by_sender_and_outcome() -> None:
     told = _Told()
     (alert,) = alerts_of(rolled_back(1))
     delivery = AlertDelivery("desk", alert, DeliveryOutcome.GIVEN_UP, 3, NOW_US, "HTTP 500")
-    pending = (PendingDelivery("desk", alert, 1, NOW_US),) * 2
-    snapshot = AlertingSnapshot(0, "momentum", 1, (), pending)
-    effects = [
-        Emit(ALERTS.name, b"momentum", delivery),
-        Emit(ALERTING_STATE.name, b"momentum", snapshot),
-    ]
-    told.telemetry.committed(effects, 1, NOW_US)
+    told.telemetry.committed([Emit(ALERTS.name, b"momentum", delivery)], 1, NOW_US)
     attempts = AttemptFigures(told.registry, told._say)
     attempts.failed("desk", "HTTP 500")
 
     assert 1 == told.figure("alerts_total", sender="desk", outcome="given_up")
-    assert 2 == told.figure("alerts_pending", strategy="momentum")
     assert 1 == told.figure("alert_attempts_failed_total", sender="desk")
     assert ["alert", "alert not delivered"] == [line["event"] for line in told.lines]
     assert (alert.key, 3) == (told.lines[0]["key"], told.lines[0]["attempts"])
+
+
+def test_what_waits_is_told_after_a_recovery_and_after_every_commit() -> None:
+    """Without anything written, and no longer when another process has the strategy."""
+    told = _Told()
+    told.waiting = {"momentum": 2, "basket": 0}
+    assert told.figure("alerts_pending", strategy="momentum") is None
+    told.telemetry.recovered(frozenset({PLACE}), 1_000, NOW_US)
+
+    assert 2 == told.figure("alerts_pending", strategy="momentum")
+    assert 0 == told.figure("alerts_pending", strategy="basket")
+
+    told.waiting = {"momentum": 1}
+    told.telemetry.committed([], 1, NOW_US)
+
+    assert 1 == told.figure("alerts_pending", strategy="momentum")
+    assert told.figure("alerts_pending", strategy="basket") is None
 
 
 def _positions(told: _Told, position: int, stable: int, high: int, now_us: int) -> None:

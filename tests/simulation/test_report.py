@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,12 @@ from tradecanary.auditing.report import Exported, export
 from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.runtime.log import Log
 from tradecanary.processors.runtime.memory_log import MemoryLog
+from tradecanary.schemas.codec import encode
 from tradecanary.schemas.decisions import Decision
 from tradecanary.schemas.routing import CommandKind
-from tradecanary.schemas.topics import DECISIONS
+from tradecanary.schemas.topics import ALERTS, DECISIONS
 from tradecanary.schemas.units import US_PER_S
+from tradecanary.trail import utc
 
 _ALWAYS = (0, 1 << 60)
 _GATED = QUICK | {"name": "gated", "approvals": {"phases": ["Two"]}}
@@ -188,6 +193,36 @@ def test_the_alerts_are_those_of_the_alerting_stage(tmp_path: Path) -> None:
     assert "HTTP 400: no such channel" == rows[0]["problem"]
     assert ("error", True) == (rows[-1]["severity"], "latency" in rows[-1]["reason"])
     assert len(rows) == rollout["alerts"]
+
+
+def test_the_page_shows_the_alerts(tmp_path: Path) -> None:
+    """A line a delivery, in its rollout or outside of any; what others wrote is text."""
+    log = _alerted()
+    told = written_of(log)
+    drill = replace(told[0].alert, rollout="", number=9, key="momentum/9/kill", title="<b>kill</b>")
+    lost = replace(told[0], alert=drill, sender="night", problem="HTTP 404: <script>alert(1)")
+    log.append(ALERTS.name, STRATEGY.encode(), encode(lost))
+    _export(log, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    outside, _, inside = page.partition("<h2>Alerts outside any rollout</h2>")[2].partition("<h2>")
+    table = inside.partition("<h3>Alerts</h3>")[2].partition("</table>")[0]
+    rows = [re.findall("<td.*?>(.*?)</td>", unescape(row)) for row in table.split("<tr>")[2:]]
+    ((_, key, what, *_, sender, outcome, _, attempts, problem),) = [
+        re.findall("<td.*?>(.*?)</td>", row) for row in outside.split("<tr>")[2:]
+    ]
+
+    assert [
+        [
+            utc(one.alert.time_us), one.alert.key, one.alert.title, one.alert.severity.value,
+            one.alert.action.value, "risk", one.outcome.value.replace("_", " "), utc(one.time_us),
+            str(one.attempts), one.problem or "-",
+        ]
+        for one in told
+    ] == rows  # fmt: skip
+    assert ("momentum/9/kill", "&lt;b&gt;kill&lt;/b&gt;") == (key, what)
+    assert ("night", "given up", "1") == (sender, outcome, attempts)
+    assert "HTTP 404: &lt;script&gt;alert(1)" == problem
+    assert "kill-switch and alerts;" in page.partition("<footer>")[2]
 
 
 def test_alerts_belong_to_the_period_of_their_decision(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tradecanary import trail
+from tradecanary.auditing.alert_table import alert_table
 from tradecanary.auditing.period import Asked, Period, Rollout
 from tradecanary.page import page, table
 from tradecanary.processors.decision.policy import Phase
@@ -17,9 +18,9 @@ from tradecanary.schemas.units import CANARY, STABLE
 
 _CLASSES = {RolloutStatus.PROMOTED: "promoted", RolloutStatus.ROLLED_BACK: "rolled"}
 _FOOTER = (
-    "Made from the topics decisions, commands and kill-switch; the same as JSON lines beside this "
-    "page. The P&L is that of reported orders. tradecanary verify recomputes the decisions and "
-    "the routing of every order."
+    "Made from the topics decisions, commands, kill-switch and alerts; the same as JSON lines "
+    "beside this page. The P&L is that of reported orders. tradecanary verify recomputes the "
+    "decisions and the routing of every order."
 )
 
 
@@ -93,13 +94,9 @@ def _overview(rollouts: Iterable[Rollout]) -> str:
 
 
 def _outside(period: Period) -> list[str]:
-    """What no rollout carries: commands that were refused or not answered, and kill switches."""
-    carried = {
-        id(asked)
-        for one in period.rollouts.values()
-        if one.rollout
-        for asked in (*one.approvals, *one.overrides)
-    }
+    """What no rollout carries: commands refused or not answered, kill switches, alerts."""
+    carrying = [one for one in period.rollouts.values() if one.rollout]
+    carried = {id(asked) for one in carrying for asked in (*one.approvals, *one.overrides)}
     loose = [
         asked
         for asked in period.asked
@@ -125,6 +122,10 @@ def _outside(period: Period) -> list[str]:
             "<h2>Kill switches (the topic keeps the newest of each)</h2>",
             table(head, rows, texts=5),
         ]
+    theirs = {id(one) for rollout in carrying for one in rollout.deliveries}
+    others = [one for one in period.deliveries if id(one) not in theirs]
+    if others:
+        parts += ["<h2>Alerts outside any rollout</h2>", alert_table(others)]
     return parts
 
 
@@ -144,6 +145,8 @@ def _section(one: Rollout) -> list[str]:
         parts += ["<h3>Approvals</h3>", _asked(one.approvals)]
     if one.overrides:
         parts += ["<h3>Overrides</h3>", _asked(one.overrides)]
+    if one.deliveries:
+        parts += ["<h3>Alerts</h3>", alert_table(one.deliveries)]
     return parts
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-from nicegui import run, ui
+from nicegui import ui
 
 from tradecanary.dashboard.frame import Site
 from tradecanary.dashboard.verbs import VERBS, Outcome, Verb, named, perform
@@ -87,7 +88,7 @@ class Asking:
         self._problem.set_text("")
         self._button.props("loading")
         try:
-            answer = await run.io_bound(
+            act = partial(
                 perform,
                 self._site.hands,
                 verb,
@@ -96,6 +97,7 @@ class Asking:
                 reason=reason,
                 every=self._fitting(verb),
             )
+            answer = await self._site.lanes.run(verb, act)
         finally:
             self._waiting.discard((verb.name, strategy))
         if self._opened == asked:  # else the dialog asks for something else by now

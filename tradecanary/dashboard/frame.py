@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nicegui import ui
 
 from tradecanary.dashboard.board import Board
 from tradecanary.dashboard.gate import LOGIN
+from tradecanary.dashboard.lanes import Lanes
 from tradecanary.dashboard.markup import NOTHING, Markup, tag
 from tradecanary.dashboard.sessions import Sessions
 from tradecanary.dashboard.style import STYLE
@@ -26,6 +27,7 @@ class Site:
     sessions: Sessions
     hands: Hands
     place: str
+    lanes: Lanes = field(default_factory=Lanes)
 
 
 class Piece:

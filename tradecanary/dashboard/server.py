@@ -84,6 +84,7 @@ def serve(site: Site, listening: socket.socket, ready: Callable[[], None]) -> No
         server.run(sockets=[listening])
     finally:
         stopping.set()
+        site.lanes.close()
     if broken:
         raise SystemExit(1)
 
