@@ -155,7 +155,7 @@ class AlertHttp:
         text = hidden(answer.text, secrets)[:_ANSWER_CHARACTERS]
         problem_text = f"HTTP {answer.status}: {text}".rstrip(": ")
         if answer.status in _TRIED_AGAIN or answer.status in _SERVER_ERRORS:
-            raise NotDelivered(problem_text, _asked_wait_s(answer.headers))
+            raise NotDelivered(problem_text, asked_wait_s(answer.headers.get("Retry-After", "")))
         raise Refused(problem_text)
 
 
@@ -195,17 +195,19 @@ class _Waits(wait_base):
         return min(max(self._grows(retry_state), asked_s), left_s)
 
 
-def _asked_wait_s(headers: httpx.Headers) -> float:
-    """Return the seconds of Retry-After (a number or a date), 0 without one; at most 5 minutes."""
-    asked = headers.get("Retry-After", "")
+def asked_wait_s(asked: str) -> float:
+    """Return the seconds of a Retry-After (a number or a date), 0 for any other text; at most 300.
+
+    RFC 9110, 10.2.3. What a receiver writes there must not end the stage that tells all others.
+    """
     try:
         seconds = float(asked)
     except ValueError:
         try:
             seconds = parsedate_to_datetime(asked).timestamp() - time.time()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return 0.0
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
+    return min(max(0.0, seconds), _LONGEST_WAIT_S)
 
 
 def _said(problem: Exception) -> str:

@@ -8,6 +8,8 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from typing_extensions import override
 
 from tests.alerted import HANG, T0_US, Answer, Receiver, routes_to
@@ -15,6 +17,7 @@ from tests.alerting_lives import FAST, GIVEN_UP, SENT, delivered, everything_to,
 from tradecanary.processors.runtime.alert_http import (
     AlertHttp,
     Finished,
+    asked_wait_s,
 )
 
 TOKEN = "s3cret-token"
@@ -60,6 +63,14 @@ def test_what_is_refused_for_good_is_given_up_at_once(
 
     assert Finished(GIVEN_UP, 1, f"HTTP {status}: invalid_blocks") == found
     assert 1 == len(receiver.requests)
+
+
+@given(st.one_of(st.text(), st.floats().map(str)))
+@example("1 Jan 99999999999 0:0:0 -0000")
+@example("nan")
+def test_whatever_a_receiver_asks_for_is_a_wait(asked: str) -> None:
+    """Five minutes at most, whatever the text: the stage tells others, too."""
+    assert 0 <= asked_wait_s(asked) <= 300
 
 
 def test_retry_after_is_obeyed(receiver: Receiver, problems: list[str]) -> None:
