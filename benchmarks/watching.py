@@ -2,7 +2,7 @@
 
 The decider runs in simulated time on a log in memory, in a process of its own that waits meanwhile.
 Only what a redraw does is measured, by the clock and in processor time: taking in what was recorded
-since the last one, 0.3 s before, and drawing.
+since 0.1 s ago, and drawing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from rich.console import Console
 
 from benchmarks.played import Played
-from tradecanary.cli.watch import picture
+from tradecanary.cli.watch import TAKE_IN_S, TAKE_INS, picture
 from tradecanary.live import Live
 from tradecanary.processors.decision.policy import Policy
 from tradecanary.processors.runtime.memory_log import MemoryLog
@@ -32,7 +32,7 @@ ROLLOUTS = 100
 ROUTERS = 50
 _NAMES = tuple(f"strategy-{number:03d}" for number in range(ROLLOUTS))
 _STEP_US = 50 * US_PER_MS
-_REDRAW_US = 300 * US_PER_MS
+_TAKE_IN_US = round(TAKE_IN_S * US_PER_S)
 _ORDERS_PER_S = 100
 """Of each strategy: after 12 s its last 1,000 orders are known, which the judge waits for."""
 _WARM_UP_S, _ROLLING_S = 14, 4
@@ -147,15 +147,21 @@ class Watched:
 
         `strategy`: the one that is drawn in full; None draws a line each.
         """
-        self._line.send(_REDRAW_US)
-        self._now_us, records = self._line.recv()
-        self._log.load(records, {})
+        for _ in range(TAKE_INS - 1):
+            self._go_on()
+            self._live.refresh()
+        self._go_on()
         began_s, used_s = time.perf_counter(), time.process_time()
         self._live.refresh()
         taken_s = time.process_time()
         self._console.print(picture(self._live, strategy, self._now_us, self._console.height))
         ended_s, done_s = time.perf_counter(), time.process_time()
         return (ended_s - began_s) * 1e3, (done_s - used_s) * 1e3, (taken_s - used_s) * 1e3
+
+    def _go_on(self) -> None:
+        self._line.send(_TAKE_IN_US)
+        self._now_us, records = self._line.recv()
+        self._log.load(records, {})
 
 
 def measure(redraws: int) -> Iterator[dict[str, float]]:

@@ -19,7 +19,7 @@ from tests.unlucky import FarLog
 from tradecanary.cli import app
 from tradecanary.cli.connection import working_on
 from tradecanary.cli.output import Exit
-from tradecanary.cli.watch import draw, picture
+from tradecanary.cli.watch import TAKE_INS, draw, picture
 from tradecanary.cli.watched import trees
 from tradecanary.live import Live
 from tradecanary.operator import Operator
@@ -237,7 +237,7 @@ def test_an_outage_is_said_and_outlived() -> None:
     def wait(_: float) -> None:
         nonlocal turns
         turns += 1
-        if turns == 5:
+        if turns == 4 + TAKE_INS:
             raise KeyboardInterrupt
 
     log = FarLog(world.log, lambda: turns in {2, 3})
@@ -249,18 +249,18 @@ def test_an_outage_is_said_and_outlived() -> None:
         draw(operator, live, STRATEGY, Console(file=file, force_terminal=True, height=60))
     inside, behind = file.getvalue().split("\x1b[?1049l")
 
-    assert (2, 5) == (inside.count("Kafka does not answer"), inside.count("Weight:"))
+    assert (2, 4) == (inside.count("Kafka does not answer"), inside.count("Weight:"))
     assert "Kafka does not answer" not in behind
 
 
 def test_it_draws_in_place_and_leaves_the_last_picture() -> None:
     """On the terminal's second screen, several pictures; what was seen last stays behind."""
-    world, pictures = Rollout.begin(policy=_POLICY, warm_up_s=20).world, 0
+    world, turns = Rollout.begin(policy=_POLICY, warm_up_s=20).world, 0
 
     def wait(seconds: float) -> None:
-        nonlocal pictures
-        pictures += 1
-        if pictures == 4:
+        nonlocal turns
+        turns += 1
+        if turns == 3 * TAKE_INS + 1:
             raise KeyboardInterrupt
         world.run_for(seconds)
 

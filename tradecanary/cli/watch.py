@@ -23,6 +23,9 @@ from tradecanary.watch_view import watch_view
 
 _EVERY_S = 0.3
 """Between two pictures: fast enough for a person, and the countdown moves."""
+TAKE_INS = 3
+TAKE_IN_S = _EVERY_S / TAKE_INS
+"""In pieces: a look at 100 rollouts takes some 75 ms, and three of them must not come at once."""
 
 
 def watch(
@@ -135,16 +138,20 @@ def draw(operator: Operator, live: Live, strategy: str | None, console: Console)
                 if away:  # the ages above go on: a picture that stands still would look healthy
                     last = Group(Text(f"Kafka does not answer: {away}", style="bold red"), last)
                 screen.update(last, refresh=True)
-                operator.wait(_EVERY_S)
-                away = _refreshed(live)
+                away = _taken_in(operator, live)
     finally:
         console.print(last)
 
 
-def _refreshed(live: Live) -> str:
-    """Take in what is new; return why it cannot be had, an empty text when it can."""
-    try:
-        live.refresh()
-    except Unavailable as away:
-        return str(away)
+def _taken_in(operator: Operator, live: Live) -> str:
+    """Take in what is new, little by little, until the next picture is due.
+
+    Returns why it cannot be had, an empty text when it can.
+    """
+    for _ in range(TAKE_INS):
+        operator.wait(TAKE_IN_S)
+        try:
+            live.refresh()
+        except Unavailable as away:
+            return str(away)
     return ""
