@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -32,6 +33,15 @@ from tradecanary.schemas.topics import EXECUTIONS
 from tradecanary.schemas.units import US_PER_MS
 
 _GIVE_UP_S = 600.0
+
+
+def _peak_rss_mb() -> float:
+    """Return this program's peak; `ru_maxrss` begins with that of the process that started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 class Meter:
@@ -65,7 +75,7 @@ class Meter:
             "cpu_us_per_event": cpu * 1e6 / counted,
             "all_cpu_us_per_event": cpu * 1e6 / self.seen,
             "seconds": seconds,
-            "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_rss_mb": _peak_rss_mb(),
         }
 
 

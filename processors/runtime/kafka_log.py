@@ -37,6 +37,9 @@ from tradecanary.processors.stage import LogRecord, TopicPartition
 from tradecanary.schemas.access import READER_GROUP
 
 _CHUNK = 2000
+_NO_LEADER = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+"""Of a topic that was just made, or whose leader moved: it has one in a moment."""
+_LEADER_PAUSE_S = 0.1
 
 
 def _records(batch: KafkaBatch) -> Iterator[LogRecord]:
@@ -203,10 +206,18 @@ class KafkaLog:
 
     def _watermarks(self, reader: Consumer, partition: TopicPartition) -> tuple[int, int]:
         place = self._names.client_partition(partition)
-        found = reader.get_watermark_offsets(place, timeout=CALL_S)
-        if found is None:
-            raise Unavailable(f"looking up the offsets of {partition}: no answer in {CALL_S} s")
-        return found
+        deadline_s = time.monotonic() + CALL_S
+        while True:
+            try:
+                found = reader.get_watermark_offsets(place, timeout=CALL_S)
+            except KafkaException as failure:
+                if error_of(failure).code() not in _NO_LEADER or time.monotonic() > deadline_s:
+                    raise
+                reader.poll(_LEADER_PAUSE_S)
+                continue
+            if found is None:
+                raise Unavailable(f"looking up the offsets of {partition}: no answer in {CALL_S} s")
+            return found
 
     def _fetcher(self, client: Consumer) -> Fetcher:
         return Fetcher(client, self._names, self._linger_s, self._beat)

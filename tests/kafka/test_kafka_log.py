@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient
+from typing_extensions import override
 
 from tests.kafka.bench import KafkaBench
 from tests.kafka.waiting import wait_until
 from tests.log_laws import LAWS, SOURCE, Bench, await_ends, joined
-from tradecanary.processors.runtime import kafka_consumer
+from tradecanary.processors.runtime import kafka_consumer, kafka_log
 from tradecanary.processors.runtime.kafka_consumer import is_membership
 from tradecanary.processors.runtime.kafka_log import KafkaLog
 from tradecanary.processors.runtime.log import Aborted, OffsetLost, Unavailable
@@ -93,6 +95,31 @@ def test_missing_topic_is_named(bootstrap_servers: str, topic_prefix: str) -> No
         log.partitions(EXECUTIONS.name)
 
     log.close()
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE]
+)
+def test_a_leader_that_is_being_found_is_waited_for(
+    bench: KafkaBench, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A topic that was just made has none for a moment: a command must not end with that."""
+    bench.append(EXECUTIONS.name, b"k", b"v", 0)
+    asked = 0
+
+    class Moving(Consumer):
+        @override
+        def get_watermark_offsets(self, *place: Any, **options: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked < 3:
+                raise KafkaException(KafkaError(code))
+            return super().get_watermark_offsets(*place, **options)
+
+    monkeypatch.setattr(kafka_log, "Consumer", Moving)
+
+    assert 1 == bench.log.end_offset(SOURCE)
+    assert 3 == asked
 
 
 def test_group_metadata_without_a_member_is_refused() -> None:
