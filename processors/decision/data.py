@@ -71,12 +71,13 @@ def late_evidence(rollout: Rollout, flow: Flow, now_us: int) -> DataProblem | No
     """Return that the judge sees orders late: one publisher's clock holds the watermark back.
 
     It never rolls back: guards see every event at once, and the publisher may be another strategy's
-    or send what an outage had held up. A publisher is waited for HEARD_US as it is.
+    or send what an outage had held up. A publisher is waited for HEARD_US as it is. A decider that
+    takes over reads first what came meanwhile; nothing rises before.
     """
     horizon_us = max(rollout.order_horizon_us, 0)
     limit_s = rollout.spec.policy.data.stale_hold_s + (horizon_us + HEARD_US) / US_PER_S
     behind_s = flow.behind_us(now_us) / US_PER_S
-    if behind_s <= limit_s:
+    if behind_s <= limit_s or not flow.is_confirmed():  # else it is what nobody counted meanwhile
         return None
     check = Check("evidence_delay", behind_s, limit_s, "s", breached=True)
     reason = (
