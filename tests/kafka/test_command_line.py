@@ -160,12 +160,16 @@ def test_what_the_broker_cannot_give_is_no_outage(pipeline: Pipeline) -> None:
     access = pipeline.cli("topics", "acls", "--apply")
     nothing = pipeline.cli("replay", "--speed", "0")
     no_topic = pipeline.cli("replay", "--speed", "0", environment=elsewhere)
+    nobody = pipeline.cli("list", environment=elsewhere)
 
     assert Exit.REFUSED == access.returncode, access.stderr
     assert "refused: giving User:" in access.stderr
     assert "a broker with an authorizer" in access.stderr
     assert (Exit.OK, True) == (nothing.returncode, "0 of 0 events" in nothing.stdout)
-    assert Exit.UNREACHABLE == no_topic.returncode
+    for answer in (no_topic, nobody):
+        assert Exit.UNREACHABLE == answer.returncode
+        assert "lacks a topic: " in answer.stderr
+        assert "`tradecanary topics create` makes it" in answer.stderr
     assert f"topic {elsewhere['TRADECANARY_TOPIC_PREFIX']}executions" in no_topic.stderr
 
 

@@ -16,6 +16,8 @@ def why(servers: str, text: str, reach: Mapping[str, Any]) -> str:
     """Return a sentence on a failure that the client calls `text`, and what to do."""
     if "authorization" in text.lower():
         return f"Kafka at {servers} refused: {text}. Who may do what: docs/security.md."
+    if "tradecanary topics create" in text:  # a broker that knows no topic did answer
+        return f"Kafka at {servers} lacks a topic: {text}."
     refused = _login_refused(reach)
     if refused:
         return (
